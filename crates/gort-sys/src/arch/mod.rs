@@ -1,0 +1,22 @@
+//! What an architecture must supply.
+//!
+//! One folder an architecture, each with the same exports; nothing outside this folder names a
+//! register or an instruction. A second architecture supplies:
+//!
+//! - `syscall0` … `syscall6`: put the number and that many arguments where the kernel wants them,
+//!   trap, and return the kernel's result register as it is. They touch nothing else: no errno,
+//!   no stack, no lock.
+//! - `syscall6_two`: the same with six arguments, returning the second result register too
+//!   (`r2` of [`raw_syscall6`](crate::raw_syscall6); on x86-64 that is RDX).
+//! - `syscall3_two`: the three-argument form of it.
+//!
+//! The kernel's own conventions that differ between architectures (which numbers exist, the layout
+//! of `struct stat`) come from `linux-raw-sys`, which is made for each of them.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::syscall::*;
+
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!("gort-sys supports x86_64 only; see arch/mod.rs for what a port supplies");

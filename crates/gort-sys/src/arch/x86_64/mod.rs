@@ -1,0 +1,3 @@
+//! x86-64 Linux.
+
+pub(crate) mod syscall;

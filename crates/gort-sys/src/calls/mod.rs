@@ -1,0 +1,16 @@
+//! The declared calls, a file for each part of the kernel.
+//!
+//! Each file is one macro that holds a list of declarations and hands it to `__sys!` with the mode
+//! it is given: here twice, for [`call`](crate::call) and [`raw`](crate::raw), and once more in the
+//! crate above with the scheduler's entry. A doc comment there is the documentation of all three.
+
+mod descriptor;
+
+/// Every list, in one mode.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __calls {
+    ($mode:tt) => {
+        $crate::__calls_descriptor!($mode);
+    };
+}

@@ -1,0 +1,40 @@
+//! Linux system calls, the vDSO and CPU primitives, without libc.
+//!
+//! ```
+//! use gort_sys::{raw, Errno};
+//! let mut buf = [0u8; 8];
+//! // A typed call: an error is an `Errno`, never a panic.
+//! let stdin = std::io::stdin();
+//! assert_eq!(raw::read(&stdin, &mut buf[..0]), Ok(0));
+//! # let _ = Errno::EBADF;
+//! ```
+#![no_std]
+
+#[cfg(feature = "std")]
+extern crate std;
+
+mod arch;
+pub mod arg;
+mod calls;
+mod entry;
+mod errno;
+pub mod fd;
+pub mod nr;
+pub mod path;
+mod sys;
+pub mod types;
+
+pub use entry::{Entry, Raw, Regs, raw_syscall, raw_syscall6};
+pub use errno::{Errno, Result};
+
+/// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
+pub mod call {
+    use crate::{Result, types::*};
+    crate::__calls!([generic]);
+}
+
+/// Every declared call by the bare trap: `raw::read(fd, buf)`.
+pub mod raw {
+    use crate::{Raw, Result, types::*};
+    crate::__calls!([forward Raw]);
+}

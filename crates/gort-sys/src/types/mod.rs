@@ -1,0 +1,5 @@
+//! The kernel's types, as Rust's.
+
+mod ids;
+
+pub use ids::*;
