@@ -10,6 +10,11 @@
 //! [`call`](crate::call), fixed to the bare trap in [`raw`](crate::raw), and fixed to the
 //! scheduler's entry in the crate above. Each file of `calls/` is such a list.
 //!
+//! # Safety
+//!
+//! The expansion traps into the kernel and takes its answer for what the declaration says it is.
+//! Whoever declares a call vouches for both; see [`sys!`](crate::sys).
+//!
 //! [`Entry`]: crate::Entry
 
 /// Declares system calls that this crate does not: one line each, the class first.
