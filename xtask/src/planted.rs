@@ -92,13 +92,13 @@ const PLANTS: &[Plant] = &[
         "ci/clippy.sh",
         "missing-docs",
         Append(SYS, "pub fn planted() {}\n"),
-        "missing documentation",
+        "missing documentation for a function",
     ),
     plant(
         "ci/no_std.sh",
         "std-outside-its-feature",
         Append(SYS, "/// Planted.\npub type Planted = std::vec::Vec<u8>;\n"),
-        "`std`",
+        "Planted = std::vec",
     ),
     plant(
         "ci/doc.sh",
@@ -192,7 +192,10 @@ fn check(plant: &Plant, tree: &Tree, copy: &Path) -> std::io::Result<(bool, Stri
         fs::create_dir_all(folder)?;
     }
     fs::write(&file, text)?;
-    let output = Command::new(copy.join(plant.script)).stdin(Stdio::null()).output()?;
+    let output = Command::new(copy.join(plant.script))
+        .env("CARGO_TERM_COLOR", "never")
+        .stdin(Stdio::null())
+        .output()?;
     match tree.get(path) {
         Some(text) => fs::write(&file, text)?,
         None => fs::remove_file(&file)?,
