@@ -4,9 +4,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-for component in rustfmt clippy; do
-    command="cargo-${component/rustfmt/fmt}"
-    command -v "$command" && continue
-    rustup component add "$component" || echo "$component is missing and could not be installed" >&2
-done
+# rustup puts a command in place whether or not it has the component behind it: ask the command.
+cargo fmt --version || rustup component add rustfmt || echo "rustfmt cannot be installed" >&2
+cargo clippy --version || rustup component add clippy || echo "clippy cannot be installed" >&2
 rustc --version

@@ -1,6 +1,6 @@
 //! Lists a directory with the sizes of what is in it.
 
-use gort_sys::fd::{AsFd, CWD, OwnedFd};
+use gort_sys::fd::{CWD, OwnedFd};
 use gort_sys::{Result, sys};
 use std::ffi::CStr;
 
