@@ -143,7 +143,7 @@ const LONG: &str = {
 pub(crate) fn run(root: &Path) -> Result<(), String> {
     let copy = root.join("target/planted");
     let show = |error: std::io::Error| format!("{}: {error}", copy.display());
-    let tree = Tree::read(root).map_err(show)?;
+    let tree = Tree::read(root).map_err(|error| format!("{}: {error}", root.display()))?;
     make_copy(root, &tree, &copy).map_err(show)?;
     let mut blind = Vec::new();
     for plant in PLANTS {
