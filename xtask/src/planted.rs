@@ -41,6 +41,12 @@ const fn tidy(rule: &'static str, edit: Edit, says: &'static str) -> Plant {
 }
 
 const PLANTS: &[Plant] = &[
+    plant(
+        "ci/lock.sh",
+        "stale-lock",
+        Append("xtask/Cargo.toml", "\n[dependencies]\nlibc.workspace = true\n"),
+        "--locked",
+    ),
     plant("ci/fmt.sh", "format", Append(SYS, "fn  planted() {}\n"), "-fn  planted() {}"),
     tidy(
         "layers",
