@@ -19,6 +19,7 @@ mod calls;
 mod entry;
 mod errno;
 pub mod fd;
+pub mod form;
 pub mod nr;
 pub mod path;
 mod sys;
@@ -29,12 +30,14 @@ pub use errno::{Errno, Result};
 
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
 pub mod call {
+    use crate::fd::{BorrowedFd, OwnedFd};
     use crate::{Result, types::*};
     crate::__calls!([generic]);
 }
 
 /// Every declared call by the bare trap: `raw::read(fd, buf)`.
 pub mod raw {
+    use crate::fd::{BorrowedFd, OwnedFd};
     use crate::{Raw, Result, types::*};
     crate::__calls!([forward Raw]);
 }

@@ -5,6 +5,13 @@
 //! crate above with the scheduler's entry. A doc comment there is the documentation of all three.
 
 mod descriptor;
+mod ids;
+mod process;
+mod sched;
+mod signal;
+mod socket;
+mod system;
+mod time;
 
 /// Every list, in one mode.
 #[doc(hidden)]
@@ -12,5 +19,12 @@ mod descriptor;
 macro_rules! __calls {
     ($mode:tt) => {
         $crate::__calls_descriptor!($mode);
+        $crate::__calls_ids!($mode);
+        $crate::__calls_process!($mode);
+        $crate::__calls_sched!($mode);
+        $crate::__calls_signal!($mode);
+        $crate::__calls_socket!($mode);
+        $crate::__calls_system!($mode);
+        $crate::__calls_time!($mode);
     };
 }

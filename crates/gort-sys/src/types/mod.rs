@@ -1,5 +1,29 @@
 //! The kernel's types, as Rust's.
 
-mod ids;
+#[macro_use]
+mod macros;
 
+mod address;
+mod ids;
+mod io;
+mod message;
+mod process;
+mod sched;
+mod signal;
+mod socket;
+mod sockopt;
+mod system;
+mod time;
+
+pub use crate::form::*;
+pub use address::*;
 pub use ids::*;
+pub use io::*;
+pub use message::*;
+pub use process::*;
+pub use sched::*;
+pub use signal::*;
+pub use socket::*;
+pub use sockopt::*;
+pub use system::*;
+pub use time::*;
