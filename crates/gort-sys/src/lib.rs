@@ -30,14 +30,12 @@ pub use errno::{Errno, Result};
 
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
 pub mod call {
-    use crate::fd::{BorrowedFd, OwnedFd};
     use crate::{Result, types::*};
     crate::__calls!([generic]);
 }
 
 /// Every declared call by the bare trap: `raw::read(fd, buf)`.
 pub mod raw {
-    use crate::fd::{BorrowedFd, OwnedFd};
     use crate::{Raw, Result, types::*};
     crate::__calls!([forward Raw]);
 }

@@ -52,6 +52,8 @@
 ///   [`form`](crate::form)). `const VALUE` is no parameter: the call always passes that value.
 /// - `RETURN`: any [`Ret`](crate::arg::Ret) type: `Result<T>`, or bare `T` for a call that cannot
 ///   fail, or `!` for one that does not come back. With `out` arguments it is `Result` of their value, or of the tuple of their values.
+/// - `CLASS … -> RETURN, unless CONDITION;` is of class `sys` where the condition, which may look at
+///   the arguments, holds: `flock` waits unless it is told not to.
 ///
 /// # Safety
 ///
@@ -82,6 +84,10 @@ macro_rules! __sys {
     // A call that does not come back: `-> !`.
     ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> !; $($rest:tt)*) => {
         $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [!] [never] [] [] [] $($args)* }
+        $crate::__sys! { [$($mode)+] $($rest)* }
+    };
+    ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> $ret:ty, unless $cond:expr; $($rest:tt)*) => {
+        $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [$ret] [unless $cond] [] [] [] $($args)* }
         $crate::__sys! { [$($mode)+] $($rest)* }
     };
     ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> $ret:ty = $nr:expr; $($rest:tt)*) => {
@@ -176,6 +182,13 @@ macro_rules! __sys {
                 [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name [never] }, regs) }]
                 $steps
             };
+        }
+    };
+    (@body $E:ident $class:ident $name:ident $ret:tt [unless $cond:expr] $steps:tt $outs:tt) => {
+        if $cond {
+            $crate::__sys! { @body $E sys $name $ret [named] $steps $outs }
+        } else {
+            $crate::__sys! { @body $E $class $name $ret [named] $steps $outs }
         }
     };
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{

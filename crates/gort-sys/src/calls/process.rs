@@ -74,18 +74,17 @@ macro_rules! __calls_process {
             /// [exit_group(2)]: https://man7.org/linux/man-pages/man2/exit_group.2.html
             sysnb exit_group(status: i32) -> !;
 
-            /// Waits for a child and returns its id. With [`WaitOptions::NOHANG`], which does not
-            /// wait, that can be `Pid(0)`, none; the class is for the usual case. [wait4(2)]
+            /// Waits for a child and returns its id. With [`WaitOptions::NOHANG`] that can be
+            /// `Pid(0)`, none. [wait4(2)]
             ///
             /// [wait4(2)]: https://man7.org/linux/man-pages/man2/wait4.2.html
-            sysblock wait4(child: Pid, status: Option<&mut WaitStatus>, options: WaitOptions, usage: Option<&mut Rusage>) -> Result<Pid>;
+            sysblock wait4(child: Pid, status: Option<&mut WaitStatus>, options: WaitOptions, usage: Option<&mut Rusage>) -> Result<Pid>, unless options.contains(WaitOptions::NOHANG);
 
-            /// Waits for a change of a child. With [`WaitOptions::NOHANG`], which does not wait,
-            /// `info` can come back without a signal, for none; the class is for the usual case.
-            /// [waitid(2)]
+            /// Waits for a change of a child. With [`WaitOptions::NOHANG`] `info` can come back
+            /// without a signal, for none. [waitid(2)]
             ///
             /// [waitid(2)]: https://man7.org/linux/man-pages/man2/waitid.2.html
-            sysblock waitid(child: WaitFor<'_>, info: Option<&mut SigInfo>, options: WaitOptions, usage: Option<&mut Rusage>) -> Result<()>;
+            sysblock waitid(child: WaitFor<'_>, info: Option<&mut SigInfo>, options: WaitOptions, usage: Option<&mut Rusage>) -> Result<()>, unless options.contains(WaitOptions::NOHANG);
 
             /// Any of prctl's operations. [prctl(2)]
             ///

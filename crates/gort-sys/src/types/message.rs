@@ -243,7 +243,8 @@ impl<'a> RecvMsg<'a> {
         })
     }
 
-    /// The other control messages: level, type and data.
+    /// Every control message: level, type and data. Descriptors in them are numbers that are not
+    /// the caller's; [`take_fds`](RecvMsg::take_fds) gives those.
     pub fn controls(&mut self) -> impl Iterator<Item = (i32, i32, &[u8])> + '_ {
         let bytes = &*self.control_bytes();
         let mut next = 0;

@@ -15,8 +15,12 @@ mod sockopt;
 mod system;
 mod time;
 
+#[doc(no_inline)]
+pub use crate::fd::{BorrowedFd, OwnedFd, RawFd};
 pub use crate::form::*;
 pub use address::*;
+#[doc(no_inline)]
+pub use core::ffi::CStr;
 pub use ids::*;
 pub use io::*;
 pub use message::*;
