@@ -73,3 +73,21 @@ impl DerefMut for IoSliceMut<'_> {
         unsafe { core::slice::from_raw_parts_mut(self.base, self.len) }
     }
 }
+
+#[cfg(feature = "std")]
+impl<'a> IoSlice<'a> {
+    /// std's slices, which have the kernel's layout too.
+    pub fn from_std<'b>(slices: &'b [std::io::IoSlice<'a>]) -> &'b [IoSlice<'a>] {
+        // SAFETY: std guarantees the layout of `struct iovec`, which is this type's.
+        unsafe { core::slice::from_raw_parts(slices.as_ptr().cast(), slices.len()) }
+    }
+}
+
+#[cfg(feature = "std")]
+impl<'a> IoSliceMut<'a> {
+    /// std's slices, which have the kernel's layout too.
+    pub fn from_std<'b>(slices: &'b mut [std::io::IoSliceMut<'a>]) -> &'b mut [IoSliceMut<'a>] {
+        // SAFETY: std guarantees the layout of `struct iovec`, which is this type's.
+        unsafe { core::slice::from_raw_parts_mut(slices.as_mut_ptr().cast(), slices.len()) }
+    }
+}
