@@ -1,41 +1,43 @@
 //! Lists a directory with kinds and sizes: `cargo run --example ls [DIRECTORY]`.
 
 use gort_sys::{Errno, fd::CWD, raw, types::*};
-use std::{ffi::CString, process::ExitCode};
+use std::{io::stdout, process::ExitCode};
 
-fn list(path: &str) -> Result<Vec<(CString, char, u64)>, Errno> {
+fn list(path: &str) -> Result<(), Errno> {
     let dir = raw::openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
     let (mut buf, mut found) = ([0; 8192], Vec::new());
     loop {
         let len = raw::getdents64(&dir, &mut buf)?;
         if len == 0 {
-            found.sort();
-            return Ok(found);
+            break;
         }
-        for entry in DirEntries::new(&buf[..len]) {
-            let flags = AtFlags::SYMLINK_NOFOLLOW;
-            let stat = raw::statx(&dir, entry.name, flags, StatxMask::BASIC_STATS)?;
-            let kind = match FileType::from_mode(stat.stx_mode.into()) {
-                FileType::DIRECTORY => 'd',
-                FileType::SYMLINK => 'l',
-                FileType::REGULAR => '-',
-                _ => '?',
-            };
-            found.push((entry.name.to_owned(), kind, stat.stx_size));
+        found.extend(DirEntries::new(&buf[..len]).map(|entry| entry.name.to_owned()));
+    }
+    found.sort();
+    for name in found {
+        let stat = raw::statx(&dir, &name, AtFlags::SYMLINK_NOFOLLOW, StatxMask::BASIC_STATS)?;
+        let kind = match FileType::from_mode(stat.stx_mode.into()) {
+            FileType::DIRECTORY => 'd',
+            FileType::SYMLINK => 'l',
+            FileType::REGULAR => '-',
+            _ => '?',
+        };
+        let line = format!("{kind} {:>12} {}\n", stat.stx_size, name.to_string_lossy());
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            rest = &rest[raw::write(stdout(), rest)?..];
         }
     }
+    Ok(())
 }
 
 fn main() -> ExitCode {
     let path = std::env::args().nth(1).unwrap_or(".".into());
-    match list(&path) {
-        Ok(found) => found.iter().for_each(|(name, kind, size)| {
-            println!("{kind} {size:>12} {}", name.to_string_lossy());
-        }),
-        Err(errno) => {
+    list(&path).map_or_else(
+        |errno| {
             eprintln!("ls: {path}: {errno}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }
