@@ -174,7 +174,7 @@ fn names_move() {
     let scratch = Scratch::new();
     let dir = scratch.dir();
     let contents = |name| std::fs::read(scratch.path(name)).map_err(drop);
-    (drop(scratch.file("a", b"a")), drop(scratch.file("b", b"b")));
+    drop((scratch.file("a", b"a"), scratch.file("b", b"b")));
     let flagged = |flags| raw::renameat2(&dir, "a", &dir, "b", flags);
     assert_eq!(flagged(RenameFlags::NOREPLACE), Err(Errno::EEXIST));
     assert_eq!(flagged(RenameFlags::EXCHANGE), Ok(()));

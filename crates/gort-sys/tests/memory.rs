@@ -3,7 +3,8 @@
 //! # Safety
 //!
 //! Every mapping here is made by its test, which uses it between making and unmapping it, and the
-//! addresses given to unsafe calls lie in it or are ones the kernel refuses. The rest is libc's
+//! addresses given to unsafe calls lie in it or are ones the kernel refuses. What is unmapped is
+//! only asked about again in a child, where no other thread can have mapped it. The rest is libc's
 //! functions on the arguments of ours.
 
 #![allow(unsafe_code)]
@@ -26,19 +27,21 @@ const ANONYMOUS: MapFlags = MapFlags::PRIVATE.union(MapFlags::ANONYMOUS);
 
 #[test]
 fn fresh_zeroes() {
-    let map = raw::mmap_anonymous(3 * PAGE, RW).unwrap();
-    // SAFETY: see the module.
-    unsafe {
-        assert_eq!(map.add(3 * PAGE - 1).read(), 0);
-        map.write(7);
-        assert_eq!(raw::munmap(map.add(PAGE), PAGE), Ok(()));
-        assert_eq!(raw::msync(map, 3 * PAGE, MsyncFlags::ASYNC), Err(Errno::ENOMEM));
-        assert_eq!(raw::munmap(map, 3 * PAGE), Ok(()));
-        assert_eq!(raw::munmap(map.add(1), PAGE), Err(Errno::EINVAL));
-        assert_eq!(raw::munmap(map, 0), Err(Errno::EINVAL));
-    }
-    assert_eq!(raw::mmap_anonymous(0, RW), Err(Errno::EINVAL));
-    assert_eq!(raw::mmap_anonymous(usize::MAX / 2, RW), Err(Errno::ENOMEM));
+    child_holds(|| {
+        let map = raw::mmap_anonymous(3 * PAGE, RW).unwrap();
+        // SAFETY: see the module.
+        unsafe {
+            assert_eq!(map.add(3 * PAGE - 1).read(), 0);
+            map.write(7);
+            assert_eq!(raw::munmap(map.add(PAGE), PAGE), Ok(()));
+            assert_eq!(raw::msync(map, 3 * PAGE, MsyncFlags::ASYNC), Err(Errno::ENOMEM));
+            assert_eq!(raw::munmap(map, 3 * PAGE), Ok(()));
+            assert_eq!(raw::munmap(map.add(1), PAGE), Err(Errno::EINVAL));
+            assert_eq!(raw::munmap(map, 0), Err(Errno::EINVAL));
+        }
+        assert_eq!(raw::mmap_anonymous(0, RW), Err(Errno::EINVAL));
+        assert_eq!(raw::mmap_anonymous(usize::MAX / 2, RW), Err(Errno::ENOMEM));
+    });
 }
 
 #[test]
@@ -73,63 +76,67 @@ fn a_file_by_all_six_arguments() {
 
 #[test]
 fn moved_and_protected() {
-    // SAFETY: see the module.
-    unsafe {
-        let map = raw::mmap_anonymous(2 * PAGE, RW).unwrap();
-        map.write(7);
-        let moved =
-            raw::mremap(map, 2 * PAGE, 64 * PAGE, MremapFlags::MAYMOVE, null_mut()).unwrap();
-        assert_eq!((moved.read(), moved.add(63 * PAGE).read()), (7, 0));
-        let target = raw::mmap_anonymous(PAGE, RW).unwrap();
-        let fixed = MremapFlags::MAYMOVE | MremapFlags::FIXED;
-        assert_eq!(raw::mremap(moved, PAGE, PAGE, fixed, target), Ok(target));
-        assert_eq!(target.read(), 7);
-        let odd = raw::mremap(target, PAGE, PAGE, MremapFlags::FIXED, target.add(PAGE));
-        assert_eq!(odd, Err(Errno::EINVAL));
+    child_holds(|| {
+        // SAFETY: see the module.
+        unsafe {
+            let map = raw::mmap_anonymous(2 * PAGE, RW).unwrap();
+            map.write(7);
+            let moved =
+                raw::mremap(map, 2 * PAGE, 64 * PAGE, MremapFlags::MAYMOVE, null_mut()).unwrap();
+            assert_eq!((moved.read(), moved.add(63 * PAGE).read()), (7, 0));
+            let target = raw::mmap_anonymous(PAGE, RW).unwrap();
+            let fixed = MremapFlags::MAYMOVE | MremapFlags::FIXED;
+            assert_eq!(raw::mremap(moved, PAGE, PAGE, fixed, target), Ok(target));
+            assert_eq!(target.read(), 7);
+            let odd = raw::mremap(target, PAGE, PAGE, MremapFlags::FIXED, target.add(PAGE));
+            assert_eq!(odd, Err(Errno::EINVAL));
 
-        assert_eq!(raw::mprotect(target, PAGE, Prot::READ), Ok(()));
-        // The kernel itself may not write there now.
-        let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
-        assert_eq!(raw::write(&pipe.writer, b"x"), Ok(1));
-        let (_, _, errno) = gort_sys::raw_syscall(
-            gort_sys::nr::READ,
-            pipe.reader.as_raw_fd() as usize,
-            target.expose_provenance(),
-            1,
-        );
-        assert_eq!(errno, Errno::EFAULT);
-        assert_eq!(raw::mprotect(target.add(1), PAGE, RW), Err(Errno::EINVAL));
-        assert_eq!(raw::munmap(target, PAGE), Ok(()));
-        assert_eq!(raw::mprotect(target, PAGE, RW), Err(Errno::ENOMEM));
-        assert_eq!(raw::munmap(moved.add(PAGE), 63 * PAGE), Ok(()));
-    }
+            assert_eq!(raw::mprotect(target, PAGE, Prot::READ), Ok(()));
+            // The kernel itself may not write there now.
+            let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
+            assert_eq!(raw::write(&pipe.writer, b"x"), Ok(1));
+            let (_, _, errno) = gort_sys::raw_syscall(
+                gort_sys::nr::READ,
+                pipe.reader.as_raw_fd() as usize,
+                target.expose_provenance(),
+                1,
+            );
+            assert_eq!(errno, Errno::EFAULT);
+            assert_eq!(raw::mprotect(target.add(1), PAGE, RW), Err(Errno::EINVAL));
+            assert_eq!(raw::munmap(target, PAGE), Ok(()));
+            assert_eq!(raw::mprotect(target, PAGE, RW), Err(Errno::ENOMEM));
+            assert_eq!(raw::munmap(moved.add(PAGE), 63 * PAGE), Ok(()));
+        }
+    });
 }
 
 #[test]
 fn advised_and_asked_about() {
-    // SAFETY: see the module.
-    unsafe {
-        let map = raw::mmap_anonymous(4 * PAGE, RW).unwrap();
-        map.write(7);
-        let mut pages = [0xff; 4];
-        assert_eq!(raw::mincore(map, 4 * PAGE, pages.as_mut_ptr()), Ok(()));
-        assert_eq!(pages.map(|page| page & 1), [1, 0, 0, 0]);
-        assert_eq!(raw::madvise(map, PAGE, Advice::DONTNEED), Ok(()));
-        assert_eq!(map.read(), 0);
-        for advice in [Advice::NORMAL, Advice::WILLNEED, Advice::DONTDUMP, Advice::FREE] {
-            assert_eq!(raw::madvise(map, 4 * PAGE, advice), Ok(()), "{advice:?}");
-        }
-        assert_eq!(raw::madvise(map, PAGE, Advice(9999)), Err(Errno::EINVAL));
-        let guarded = raw::madvise(map, PAGE, Advice::GUARD_INSTALL);
-        if allowed("MADV_GUARD_INSTALL", &guarded, &[Errno::EINVAL]) {
-            assert_eq!(raw::madvise(map, PAGE, Advice::GUARD_REMOVE), Ok(()));
+    child_holds(|| {
+        // SAFETY: see the module.
+        unsafe {
+            let map = raw::mmap_anonymous(4 * PAGE, RW).unwrap();
+            map.write(7);
+            let mut pages = [0xff; 4];
+            assert_eq!(raw::mincore(map, 4 * PAGE, pages.as_mut_ptr()), Ok(()));
+            assert_eq!(pages.map(|page| page & 1), [1, 0, 0, 0]);
+            assert_eq!(raw::madvise(map, PAGE, Advice::DONTNEED), Ok(()));
             assert_eq!(map.read(), 0);
+            for advice in [Advice::NORMAL, Advice::WILLNEED, Advice::DONTDUMP, Advice::FREE] {
+                assert_eq!(raw::madvise(map, 4 * PAGE, advice), Ok(()), "{advice:?}");
+            }
+            assert_eq!(raw::madvise(map, PAGE, Advice(9999)), Err(Errno::EINVAL));
+            let guarded = raw::madvise(map, PAGE, Advice::GUARD_INSTALL);
+            if allowed("MADV_GUARD_INSTALL", &guarded, &[Errno::EINVAL]) {
+                assert_eq!(raw::madvise(map, PAGE, Advice::GUARD_REMOVE), Ok(()));
+                assert_eq!(map.read(), 0);
+            }
+            assert_eq!(raw::munmap(map, 4 * PAGE), Ok(()));
+            assert_eq!(raw::madvise(map, PAGE, Advice::DONTNEED), Err(Errno::ENOMEM));
+            assert_eq!(raw::mincore(map, PAGE, pages.as_mut_ptr()), Err(Errno::ENOMEM));
+            assert_eq!(raw::mincore(map.add(1), PAGE, pages.as_mut_ptr()), Err(Errno::EINVAL));
         }
-        assert_eq!(raw::munmap(map, 4 * PAGE), Ok(()));
-        assert_eq!(raw::madvise(map, PAGE, Advice::DONTNEED), Err(Errno::ENOMEM));
-        assert_eq!(raw::mincore(map, PAGE, pages.as_mut_ptr()), Err(Errno::ENOMEM));
-        assert_eq!(raw::mincore(map.add(1), PAGE, pages.as_mut_ptr()), Err(Errno::EINVAL));
-    }
+    });
 }
 
 #[test]

@@ -42,7 +42,7 @@ impl Scratch {
     /// A file in it with these contents, open for reading and writing.
     pub(crate) fn file(&self, name: &str, contents: &[u8]) -> OwnedFd {
         std::fs::write(self.path(name), contents).unwrap();
-        raw::open(&self.path(name), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
+        raw::open(self.path(name), OFlags::RDWR | OFlags::CLOEXEC, Mode::empty()).unwrap()
     }
 
     /// The directory itself, open.
