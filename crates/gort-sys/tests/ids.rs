@@ -84,7 +84,8 @@ fn supplementary_groups() {
         } else {
             assert_eq!(set, Err(Errno::EPERM));
         }
-        assert_eq!(raw::setgroups(&vec![Gid(1); 65537]).is_ok(), false);
+        let many = raw::setgroups(&vec![Gid(1); 65537]);
+        assert!(matches!(many, Err(Errno::EINVAL | Errno::EPERM)), "{many:?}");
     });
 }
 

@@ -86,6 +86,10 @@ fn addresses_are_those_that_std_sees() {
     let peer = raw::accept(&server, Some(&mut buf)).unwrap();
     assert_eq!(buf.addr(), Some(client.local_addr().unwrap().into()));
     drop(peer);
+    assert_eq!(raw::getsockname(&client, &mut buf), Ok(()));
+    assert_eq!(buf.addr(), Some(client.local_addr().unwrap().into()));
+    assert_eq!(raw::getpeername(&client, &mut buf), Ok(()));
+    assert_eq!(buf.addr(), Some(client.peer_addr().unwrap().into()));
 }
 
 #[test]
