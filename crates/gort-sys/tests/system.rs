@@ -160,8 +160,8 @@ fn landlock() {
         if !net.is_empty() {
             raw::landlock_add_port(&ruleset, &LandlockPort { access: net, port: 9 }).unwrap();
         }
-        assert_eq!(raw::landlock_restrict_self(closed(), 0), Err(Errno::EBADF));
         raw::prctl_set_no_new_privs().unwrap();
+        assert_eq!(raw::landlock_restrict_self(closed(), 0), Err(Errno::EBADF));
         raw::landlock_restrict_self(&ruleset, 0).unwrap();
         let open = |path: &std::path::Path| std::fs::File::options().write(true).open(path);
         let refused = open(&path).unwrap_err();
