@@ -1,4 +1,16 @@
 //! The kernel's types, as Rust's.
+//!
+//! What is a number to the kernel is a type of its own here wherever two of them could be mixed up:
+//!
+//! ```compile_fail,E0308
+//! use gort_sys::{raw, types::{Pid, Signal}};
+//! let _ = raw::kill(Signal::TERM, Pid(1));
+//! ```
+//!
+//! ```compile_fail,E0308
+//! use gort_sys::{raw, types::{Gid, Uid}};
+//! let _ = raw::setresuid(Uid(1), Gid(1), Uid(1));
+//! ```
 
 #[macro_use]
 mod macros;

@@ -55,7 +55,7 @@ macro_rules! names {
         impl core::fmt::Debug for Utsname {
             fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
                 f.debug_struct("Utsname")
-                    $(.field(stringify!($name), &self.$name().escape_ascii()))+
+                    $(.field(stringify!($name), &format_args!("{}", self.$name().escape_ascii())))+
                     .finish()
             }
         }

@@ -200,5 +200,5 @@ pub struct Timex {
     pub errcnt: i64,
     pub stbcnt: i64,
     pub tai: i32,
-    reserved: [i32; 11],
+    pub reserved: [i32; 11],
 }

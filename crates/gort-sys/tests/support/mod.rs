@@ -9,7 +9,8 @@
 // Each test binary uses its part of this.
 #![allow(dead_code, unused_macros, unused_imports)]
 
-use gort_sys::{Errno, Result};
+use gort_sys::types::{Pid, SigHow, SigSet, Signal, WaitOptions};
+use gort_sys::{Errno, Result, raw};
 
 /// libc's answer in the form of ours: a value, or the error in its `errno`.
 pub(crate) fn answer(value: i64) -> Result<i64> {
@@ -45,6 +46,10 @@ pub(crate) fn in_child(body: impl FnOnce() -> i32) -> Option<i32> {
     assert!(pid >= 0, "fork: {}", std::io::Error::last_os_error());
     if pid == 0 {
         watchdog();
+        // The test harness would keep the message to itself, and that of this process is a copy.
+        std::panic::set_hook(Box::new(|info| {
+            let _ = raw::write(std::io::stderr(), format!("in a child: {info}\n").as_bytes());
+        }));
         let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(body)).unwrap_or(101);
         // SAFETY: nothing of the parent's is to be run or flushed here.
         unsafe { libc::_exit(code) };
@@ -89,4 +94,38 @@ pub(crate) fn closed() -> gort_sys::fd::BorrowedFd<'static> {
     // SAFETY: nothing is done with it but to be told that it is not open; the number is above
     // the limit that tests run with.
     unsafe { gort_sys::fd::BorrowedFd::borrow_raw(i32::MAX - 7) }
+}
+
+/// A child that blocks every signal that can be blocked and does nothing until it is dropped.
+pub(crate) struct Target(pub(crate) Pid);
+
+impl Target {
+    pub(crate) fn new() -> Target {
+        let old = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL)).unwrap();
+        // SAFETY: the child makes a few calls and never comes back from here.
+        let pid = unsafe { raw::fork() }.unwrap();
+        if pid == Pid::SELF {
+            let _ = raw::prctl_set_pdeathsig(Signal::KILL);
+            loop {
+                let _ = raw::pause();
+            }
+        }
+        raw::rt_sigprocmask(SigHow::SETMASK, Some(&old)).unwrap();
+        Target(pid)
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        let _ = raw::kill(self.0, Signal::KILL);
+        let _ = raw::wait4(self.0, None, WaitOptions::empty(), None);
+    }
+}
+
+/// This test thread's own [`Target`].
+pub(crate) fn target() -> Pid {
+    thread_local! {
+        static TARGET: Target = Target::new();
+    }
+    TARGET.with(|target| target.0)
 }
