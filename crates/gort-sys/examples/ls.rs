@@ -1,35 +1,43 @@
-//! Lists a directory with the sizes of what is in it.
+//! Lists a directory with kinds and sizes: `cargo run --example ls [DIRECTORY]`.
 
-use gort_sys::fd::{CWD, OwnedFd};
-use gort_sys::{Result, sys};
-use std::ffi::CStr;
+use gort_sys::{Errno, fd::CWD, raw, types::*};
+use std::{io::stdout, process::ExitCode};
 
-sys! { unsafe extern "kernel" {
-    /// Opens.
-    sys openat(dir: impl AsFd, path: impl Path, flags: u32) -> Result<OwnedFd>;
-    /// Reads entries.
-    sys getdents64(dir: impl AsFd, buf: &mut [u8]) -> Result<usize>;
-    /// Describes a file.
-    sys statx(dir: impl AsFd, path: impl Path, flags: u32, mask: u32, stat: out [u64; 32]) -> Result<[u64; 32]>;
-} }
-
-fn main() -> std::io::Result<()> {
-    let path = std::env::args().nth(1).unwrap_or_else(|| ".".into());
-    let dir = openat(CWD, &path, 0o200000)?;
-    let mut buf = [0; 8192];
+fn list(path: &str) -> Result<(), Errno> {
+    let dir = raw::openat(CWD, path, OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
+    let (mut buf, mut found) = ([0; 8192], Vec::new());
     loop {
-        let len = getdents64(&dir, &mut buf)?;
+        let len = raw::getdents64(&dir, &mut buf)?;
         if len == 0 {
-            return Ok(());
+            break;
         }
-        let mut entries = &buf[..len];
-        while entries.len() > 19 {
-            let (entry, rest) =
-                entries.split_at(u16::from_ne_bytes([entries[16], entries[17]]).into());
-            let name = CStr::from_bytes_until_nul(&entry[19..]).unwrap_or_default();
-            let stat = statx(&dir, name, 0x100, 0x200)?;
-            println!("{:>12}  {}", stat[5], name.to_string_lossy());
-            entries = rest;
+        found.extend(DirEntries::new(&buf[..len]).map(|entry| entry.name.to_owned()));
+    }
+    found.sort();
+    for name in found {
+        let stat = raw::statx(&dir, &name, AtFlags::SYMLINK_NOFOLLOW, StatxMask::BASIC_STATS)?;
+        let kind = match FileType::from_mode(stat.stx_mode.into()) {
+            FileType::DIRECTORY => 'd',
+            FileType::SYMLINK => 'l',
+            FileType::REGULAR => '-',
+            _ => '?',
+        };
+        let line = format!("{kind} {:>12} {}\n", stat.stx_size, name.to_string_lossy());
+        let mut rest = line.as_bytes();
+        while !rest.is_empty() {
+            rest = &rest[raw::write(stdout(), rest)?..];
         }
     }
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let path = std::env::args().nth(1).unwrap_or(".".into());
+    list(&path).map_or_else(
+        |errno| {
+            eprintln!("ls: {path}: {errno}");
+            ExitCode::FAILURE
+        },
+        |()| ExitCode::SUCCESS,
+    )
 }

@@ -11,6 +11,7 @@
 use crate::Regs;
 use crate::errno::Errno;
 use crate::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use core::ffi::CStr;
 use core::mem::MaybeUninit;
 
 /// A type that a declared call can take.
@@ -95,6 +96,20 @@ impl<T> Arg for Option<&mut T> {
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null_mut(), core::ptr::from_mut).with(regs, call)
+    }
+}
+
+impl Arg for &CStr {
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        self.as_ptr().with(regs, call)
+    }
+}
+
+impl Arg for Option<&CStr> {
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        self.map_or(core::ptr::null(), CStr::as_ptr).with(regs, call)
     }
 }
 
