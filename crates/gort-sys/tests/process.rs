@@ -20,6 +20,8 @@ fn child(body: impl FnOnce()) -> Pid {
     // SAFETY: the child does nothing but `body`, and never comes back from here.
     match unsafe { raw::fork() }.unwrap() {
         Pid::SELF => {
+            // A test that fails leaves no child behind.
+            let _ = raw::prctl_set_pdeathsig(Signal::KILL);
             body();
             raw::exit_group(99)
         }

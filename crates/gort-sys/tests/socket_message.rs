@@ -163,6 +163,11 @@ fn descriptors_that_nobody_takes_are_closed() {
     assert_eq!(raw::recvmsg(&b, &mut message, RecvFlags::DONTWAIT), Err(Errno::EAGAIN));
     assert_eq!(message.take_fds().count(), 0);
 
+    // One without control data makes the kernel set the length to zero; the room comes back.
+    raw::send(&a, b"plain", SendFlags::empty()).unwrap();
+    message.clear();
+    raw::recvmsg(&b, &mut message, RecvFlags::empty()).unwrap();
+    assert_eq!(message.take_fds().count(), 0);
     send();
     message.clear();
     raw::recvmsg(&b, &mut message, RecvFlags::empty()).unwrap();
