@@ -24,6 +24,9 @@ use core::mem::MaybeUninit;
 /// pointers (`None` is a null pointer, or -1 for a descriptor). Two, address and count: slices.
 /// An empty slice passes the address of a readable word and zero.
 pub trait Arg: Sized {
+    /// How many registers it takes.
+    const REGISTERS: usize = 1;
+
     /// Pushes onto `regs` and returns what `call` returns, or the kernel's form of an error.
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize;
 }
@@ -117,6 +120,8 @@ fn push_slice<T>(ptr: *const T, len: usize, regs: Regs, call: impl FnOnce(Regs) 
 }
 
 impl<T> Arg for &[T] {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push_slice(self.as_ptr(), self.len(), regs, call)
@@ -124,6 +129,8 @@ impl<T> Arg for &[T] {
 }
 
 impl<T> Arg for &mut [T] {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push_slice(self.as_mut_ptr(), self.len(), regs, call)

@@ -24,9 +24,8 @@ use crate::arch;
 
 /// A call's arguments, in the kernel's order.
 ///
-/// Built by [`Arg`](crate::arg::Arg); up to six, and a declaration that would need a seventh does
-/// not compile (the index is out of the array's bounds when the constants are folded, and a debug
-/// build panics in the macro's own test).
+/// Built by [`Arg`](crate::arg::Arg); up to six. A declaration that would need a seventh does not
+/// compile: `sys!` adds up what its arguments take.
 #[derive(Clone, Copy, Debug)]
 pub struct Regs {
     values: [usize; 6],
@@ -41,6 +40,10 @@ impl Regs {
     }
 
     /// These and one more.
+    ///
+    /// # Panics
+    ///
+    /// If there are six already.
     #[inline(always)]
     #[must_use]
     pub const fn push(mut self, value: usize) -> Regs {

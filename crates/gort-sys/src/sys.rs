@@ -96,7 +96,7 @@ macro_rules! __sys {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg impl $crate::path::Path)] [$($steps)* (path $arg)] $outs $($($rest)*)? }
     };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: $ty:ty $(, $($rest:tt)*)?) => {
-        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (arg $arg)] $outs $($($rest)*)? }
+        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (arg $arg $ty)] $outs $($($rest)*)? }
     };
 
     // Arguments done: the function. The words before the parentheses are [unsafe] class name.
@@ -149,6 +149,7 @@ macro_rules! __sys {
 
     // The call itself, and its result.
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
+        $crate::__sys! { @room $steps }
         $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
         let regs = $crate::Regs::new();
         let register = $crate::__sys! { @nest regs
@@ -160,8 +161,15 @@ macro_rules! __sys {
         $crate::__sys! { @ret register $ret, $($out)* }
     }};
 
+    // There are six registers.
+    (@room [$($step:tt)*]) => {
+        const _: () = assert!(0 $(+ $crate::__sys! { @registers $step })* < 7, "more than six registers");
+    };
+    (@registers (arg $arg:ident $ty:ty)) => { <$ty as $crate::arg::Arg>::REGISTERS };
+    (@registers ($one:ident $arg:ident)) => { 1 };
+
     (@nest $regs:ident [$($call:tt)*] []) => { { $($call)* } };
-    (@nest $regs:ident $call:tt [(arg $arg:ident) $($rest:tt)*]) => {
+    (@nest $regs:ident $call:tt [(arg $arg:ident $ty:ty) $($rest:tt)*]) => {
         $crate::arg::Arg::with($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(fd $arg:ident) $($rest:tt)*]) => {
