@@ -52,6 +52,15 @@ impl Regs {
         self
     }
 
+    /// These, of which there are `N`: tells the compiler what it cannot always see.
+    #[doc(hidden)]
+    #[inline(always)]
+    #[must_use]
+    pub const fn exactly<const N: usize>(self) -> Regs {
+        assert!(self.len == N, "an Arg whose REGISTERS is wrong");
+        Regs { len: N, ..self }
+    }
+
     /// The arguments pushed so far.
     #[inline(always)]
     pub fn as_slice(&self) -> &[usize] {

@@ -149,22 +149,21 @@ macro_rules! __sys {
 
     // The call itself, and its result.
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
-        $crate::__sys! { @room $steps }
+        // There are six registers.
+        const REGISTERS: usize = $crate::__sys! { @registers $steps };
+        const _: () = assert!(REGISTERS < 7, "more than six registers");
         $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
         let regs = $crate::Regs::new();
         let register = $crate::__sys! { @nest regs
             // SAFETY: the declaration vouches for the call with these arguments (see `sys!`),
             // together with the caller where the function is declared `unsafe`.
-            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs) }]
+            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs.exactly::<REGISTERS>()) }]
             $steps
         };
         $crate::__sys! { @ret register $ret, $($out)* }
     }};
 
-    // There are six registers.
-    (@room [$($step:tt)*]) => {
-        const _: () = assert!(0 $(+ $crate::__sys! { @registers $step })* < 7, "more than six registers");
-    };
+    (@registers [$($step:tt)*]) => { 0 $(+ $crate::__sys! { @registers $step })* };
     (@registers (arg $arg:ident $ty:ty)) => { <$ty as $crate::arg::Arg>::REGISTERS };
     (@registers ($one:ident $arg:ident)) => { 1 };
 
