@@ -24,7 +24,7 @@ use core::mem::MaybeUninit;
 /// pointers (`None` is a null pointer, or -1 for a descriptor). Two, address and count: slices.
 /// An empty slice passes the address of a readable word and zero.
 pub trait Arg: Sized {
-    /// How many registers it takes.
+    /// How many registers it pushes. (A debug build checks that it is true.)
     const REGISTERS: usize = 1;
 
     /// Pushes onto `regs` and returns what `call` returns, or the kernel's form of an error.

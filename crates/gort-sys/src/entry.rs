@@ -57,7 +57,7 @@ impl Regs {
     #[inline(always)]
     #[must_use]
     pub const fn exactly<const N: usize>(self) -> Regs {
-        assert!(self.len == N, "an Arg whose REGISTERS is wrong");
+        debug_assert!(self.len == N, "an Arg whose REGISTERS is wrong");
         Regs { len: N, ..self }
     }
 
