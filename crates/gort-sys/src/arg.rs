@@ -11,6 +11,7 @@
 use crate::Regs;
 use crate::errno::Errno;
 use crate::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// A type that a declared call can take.
@@ -29,6 +30,56 @@ pub trait Arg: Sized {
 
     /// Pushes onto `regs` and returns what `call` returns, or the kernel's form of an error.
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize;
+}
+
+/// The registers of the arguments passed so far, and in its type how many they are.
+///
+/// A call's steps are closures, and where the compiler makes a function of one (a path's step is
+/// needed twice, for short paths and for long ones), only a number that is part of a type is known
+/// to it. Without that, such a function would have a trap for each count, and choose.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Passed<C>(Regs, PhantomData<fn() -> C>);
+
+/// A count of registers: none, or those of an argument and all before it.
+#[doc(hidden)]
+pub trait Count {
+    const COUNT: usize;
+}
+
+impl Count for () {
+    const COUNT: usize = 0;
+}
+
+impl<C: Count, A: Arg> Count for (C, A) {
+    const COUNT: usize = C::COUNT + A::REGISTERS;
+}
+
+impl Passed<()> {
+    #[inline(always)]
+    pub const fn nothing() -> Self {
+        Passed(Regs::new(), PhantomData)
+    }
+}
+
+impl<C: Count> Passed<C> {
+    /// All arguments are passed.
+    #[inline(always)]
+    pub fn all(self) -> Regs {
+        const { assert!(C::COUNT <= 6, "a call takes six registers at most") };
+        self.0.exactly(C::COUNT)
+    }
+}
+
+/// [`Arg::with`], counting.
+#[doc(hidden)]
+#[inline(always)]
+pub fn pass<A: Arg, C: Count>(
+    arg: A,
+    before: Passed<C>,
+    call: impl FnOnce(Passed<(C, A)>) -> usize,
+) -> usize {
+    arg.with(before.0, |regs| call(Passed(regs, PhantomData)))
 }
 
 /// Integers and flags: one register, sign- or zero-extended as the type says.

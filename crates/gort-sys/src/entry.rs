@@ -24,8 +24,8 @@ use crate::arch;
 
 /// A call's arguments, in the kernel's order.
 ///
-/// Built by [`Arg`](crate::arg::Arg); up to six. A declaration that would need a seventh does not
-/// compile: `sys!` adds up what its arguments take.
+/// Built by [`Arg`](crate::arg::Arg); up to six. A function that is declared with more does not
+/// compile where it is called: `sys!` adds up what its arguments take.
 #[derive(Clone, Copy, Debug)]
 pub struct Regs {
     values: [usize; 6],
@@ -52,13 +52,11 @@ impl Regs {
         self
     }
 
-    /// These, of which there are `N`: tells the compiler what it cannot always see.
-    #[doc(hidden)]
+    /// These, of which there are `len`: tells the compiler what it cannot always see.
     #[inline(always)]
-    #[must_use]
-    pub const fn exactly<const N: usize>(self) -> Regs {
-        debug_assert!(self.len == N, "an Arg whose REGISTERS is wrong");
-        Regs { len: N, ..self }
+    pub(crate) const fn exactly(self, len: usize) -> Regs {
+        debug_assert!(self.len == len, "an Arg whose REGISTERS is wrong");
+        Regs { len, ..self }
     }
 
     /// The arguments pushed so far.

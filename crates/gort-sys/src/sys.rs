@@ -96,7 +96,7 @@ macro_rules! __sys {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg impl $crate::path::Path)] [$($steps)* (path $arg)] $outs $($($rest)*)? }
     };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: $ty:ty $(, $($rest:tt)*)?) => {
-        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (arg $arg $ty)] $outs $($($rest)*)? }
+        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (arg $arg)] $outs $($($rest)*)? }
     };
 
     // Arguments done: the function. The words before the parentheses are [unsafe] class name.
@@ -149,36 +149,29 @@ macro_rules! __sys {
 
     // The call itself, and its result.
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
-        // There are six registers.
-        const REGISTERS: usize = $crate::__sys! { @registers $steps };
-        const _: () = assert!(REGISTERS < 7, "more than six registers");
         $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
-        let regs = $crate::Regs::new();
+        let regs = $crate::arg::Passed::nothing();
         let register = $crate::__sys! { @nest regs
             // SAFETY: the declaration vouches for the call with these arguments (see `sys!`),
             // together with the caller where the function is declared `unsafe`.
-            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs.exactly::<REGISTERS>()) }]
+            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs.all()) }]
             $steps
         };
         $crate::__sys! { @ret register $ret, $($out)* }
     }};
 
-    (@registers [$($step:tt)*]) => { 0 $(+ $crate::__sys! { @registers $step })* };
-    (@registers (arg $arg:ident $ty:ty)) => { <$ty as $crate::arg::Arg>::REGISTERS };
-    (@registers ($one:ident $arg:ident)) => { 1 };
-
     (@nest $regs:ident [$($call:tt)*] []) => { { $($call)* } };
-    (@nest $regs:ident $call:tt [(arg $arg:ident $ty:ty) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+    (@nest $regs:ident $call:tt [(arg $arg:ident) $($rest:tt)*]) => {
+        $crate::arg::pass($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(fd $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($crate::fd::AsFd::as_fd(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($crate::fd::AsFd::as_fd(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(path $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($crate::path::Path::as_path(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($crate::path::Path::as_path(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(out $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($arg.as_mut_ptr(), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($arg.as_mut_ptr(), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
 
     (@ret $register:ident $ret:ty, ) => {{
