@@ -26,7 +26,7 @@ use core::mem::MaybeUninit;
 /// An empty slice passes the address of a readable word and zero.
 pub trait Arg: Sized {
     /// How many registers it pushes. (A debug build checks that it is true.)
-    const REGISTERS: usize = 1;
+    const REGISTERS: usize;
 
     /// Pushes onto `regs` and returns what `call` returns, or the kernel's form of an error.
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize;
@@ -86,6 +86,8 @@ pub fn pass<A: Arg, C: Count>(
 macro_rules! by_value {
     ($($ty:ty)+) => {$(
         impl Arg for $ty {
+            const REGISTERS: usize = 1;
+
             #[inline(always)]
             fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
                 call(regs.push(self as usize))
@@ -96,6 +98,8 @@ macro_rules! by_value {
 by_value!(u8 u16 u32 u64 usize i32 i64 isize bool);
 
 impl Arg for BorrowedFd<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.as_raw_fd().with(regs, call)
@@ -104,6 +108,8 @@ impl Arg for BorrowedFd<'_> {
 
 /// No descriptor is -1.
 impl Arg for Option<BorrowedFd<'_>> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(-1, |fd| fd.as_raw_fd()).with(regs, call)
@@ -111,6 +117,8 @@ impl Arg for Option<BorrowedFd<'_>> {
 }
 
 impl<T> Arg for *const T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         call(regs.push(self.expose_provenance()))
@@ -118,6 +126,8 @@ impl<T> Arg for *const T {
 }
 
 impl<T> Arg for *mut T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         call(regs.push(self.expose_provenance()))
@@ -125,6 +135,8 @@ impl<T> Arg for *mut T {
 }
 
 impl<T> Arg for &T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         core::ptr::from_ref(self).with(regs, call)
@@ -132,6 +144,8 @@ impl<T> Arg for &T {
 }
 
 impl<T> Arg for &mut T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         core::ptr::from_mut(self).with(regs, call)
@@ -139,6 +153,8 @@ impl<T> Arg for &mut T {
 }
 
 impl<T> Arg for Option<&T> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null(), core::ptr::from_ref).with(regs, call)
@@ -146,6 +162,8 @@ impl<T> Arg for Option<&T> {
 }
 
 impl<T> Arg for Option<&mut T> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null_mut(), core::ptr::from_mut).with(regs, call)

@@ -98,6 +98,8 @@ mod std_paths {
 }
 
 impl Arg for PathBytes<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         // The registers go into the closure: passed to `long` they would be in memory in all cases.

@@ -14,6 +14,8 @@ impl Pid {
 }
 
 impl Arg for Pid {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.0.with(regs, call)

@@ -16,6 +16,8 @@ impl ClockId {
 }
 
 impl Arg for ClockId {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.0.with(regs, call)
