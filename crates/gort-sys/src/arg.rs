@@ -11,6 +11,7 @@
 use crate::Regs;
 use crate::errno::Errno;
 use crate::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
+use core::ffi::CStr;
 use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
@@ -167,6 +168,24 @@ impl<T> Arg for Option<&mut T> {
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null_mut(), core::ptr::from_mut).with(regs, call)
+    }
+}
+
+impl Arg for &CStr {
+    const REGISTERS: usize = 1;
+
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        self.as_ptr().with(regs, call)
+    }
+}
+
+impl Arg for Option<&CStr> {
+    const REGISTERS: usize = 1;
+
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        self.map_or(core::ptr::null(), CStr::as_ptr).with(regs, call)
     }
 }
 

@@ -19,6 +19,7 @@ mod calls;
 mod entry;
 mod errno;
 pub mod fd;
+pub mod form;
 pub mod nr;
 pub mod path;
 mod sys;
@@ -31,6 +32,7 @@ pub use errno::{Errno, Result};
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
 pub mod call {
     use crate::{Result, types::*};
+    use linux_raw_sys::general as kernel;
     crate::__calls!([generic]);
 }
 

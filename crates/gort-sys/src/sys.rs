@@ -47,8 +47,13 @@
 /// - `ARGUMENTS`: any [`Arg`](crate::arg::Arg) type; `impl AsFd` for anything that has a
 ///   descriptor; `impl Path` for anything that is a path; `out T` for a value that the kernel
 ///   writes: it is not a parameter of the function but (part of) its result.
+///   `name: T as FORM` is a parameter of type `T` that is passed as `FORM(name)`, a tuple struct
+///   that is an `Arg`, where the kernel wants `T` in a form of its own (see
+///   [`form`](crate::form)). `const VALUE` is no parameter: the call always passes that value.
 /// - `RETURN`: any [`Ret`](crate::arg::Ret) type: `Result<T>`, or bare `T` for a call that cannot
-///   fail. With `out` arguments it is `Result` of their value, or of the tuple of their values.
+///   fail, or `!` for one that does not come back. With `out` arguments it is `Result` of their value, or of the tuple of their values.
+/// - `CLASS … -> RETURN, unless CONDITION;` is of class `sys` where the condition, which may look at
+///   the arguments, holds: `flock` waits unless it is told not to.
 ///
 /// # Safety
 ///
@@ -76,6 +81,15 @@ macro_rules! __sys {
         $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [$ret] [body $($body)*] [] [] [] $($args)* }
         $crate::__sys! { [$($mode)+] $($rest)* }
     };
+    // A call that does not come back: `-> !`.
+    ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> !; $($rest:tt)*) => {
+        $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [!] [never] [] [] [] $($args)* }
+        $crate::__sys! { [$($mode)+] $($rest)* }
+    };
+    ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> $ret:ty, unless $cond:expr; $($rest:tt)*) => {
+        $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [$ret] [unless $cond] [] [] [] $($args)* }
+        $crate::__sys! { [$($mode)+] $($rest)* }
+    };
     ([$($mode:tt)+] $(#[$meta:meta])* $($word:ident)+ ($($args:tt)*) -> $ret:ty = $nr:expr; $($rest:tt)*) => {
         $crate::__sys! { @args [$($mode)+] [$(#[$meta])*] [$($word)+] [$ret] [nr $nr] [] [] [] $($args)* }
         $crate::__sys! { [$($mode)+] $($rest)* }
@@ -86,6 +100,9 @@ macro_rules! __sys {
     };
 
     // Arguments, one at a time: [parameters] [steps] [outs] rest.
+    (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt $params:tt [$($steps:tt)*] $outs:tt const $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__sys! { @args $mode $meta $words $ret $how $params [$($steps)* (const $value)] $outs $($($rest)*)? }
+    };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] [$($outs:tt)*] $arg:ident: out $ty:ty $(, $($rest:tt)*)?) => {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)*] [$($steps)* (out $arg)] [$($outs)* ($arg $ty)] $($($rest)*)? }
     };
@@ -95,42 +112,49 @@ macro_rules! __sys {
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: impl Path $(, $($rest:tt)*)?) => {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg impl $crate::path::Path)] [$($steps)* (path $arg)] $outs $($($rest)*)? }
     };
+    (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: $ty:ty as $form:ident $(, $($rest:tt)*)?) => {
+        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (form $arg $form)] $outs $($($rest)*)? }
+    };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: $ty:ty $(, $($rest:tt)*)?) => {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg $ty)] [$($steps)* (arg $arg)] $outs $($($rest)*)? }
     };
 
     // Arguments done: the function. The words before the parentheses are [unsafe] class name.
     (@args $mode:tt $meta:tt [unsafe $class:ident $name:ident] $ret:tt $how:tt $params:tt $steps:tt $outs:tt) => {
-        $crate::__sys! { @emit $mode $meta [unsafe] $class $name $ret $how $params $steps $outs }
+        $crate::__sys! { @emit $mode $meta [unsafe allow(unsafe_code)] $class $name $ret $how $params $steps $outs }
     };
     (@args $mode:tt $meta:tt [$class:ident $name:ident] $ret:tt $how:tt $params:tt $steps:tt $outs:tt) => {
         $crate::__sys! { @emit $mode $meta [] $class $name $ret $how $params $steps $outs }
     };
 
-    (@emit [forward $entry:ty] [$($meta:tt)*] [$($unsafe:tt)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
+    (@emit [forward $entry:ty] [$($meta:tt)*] [$($unsafe:tt $allow:meta)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
         $($meta)*
         #[inline(always)]
+        $(#[$allow])?
         pub $($unsafe)? fn $name($($param: $($ty)+),*) -> $ret {
             $crate::__sys! { @vouch [$($unsafe)?] $crate::call::$name::<$entry>($($param),*) }
         }
     };
-    (@emit [generic] [$($meta:tt)*] [$($unsafe:tt)?] wrapped $name:ident [$ret:ty] [body $($body:tt)*] [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
+    (@emit [generic] [$($meta:tt)*] [$($unsafe:tt $allow:meta)?] wrapped $name:ident [$ret:ty] [body $($body:tt)*] [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
         $($meta)*
         #[inline]
+        $(#[$allow])?
         pub $($unsafe)? fn $name<E: $crate::Entry>($($param: $($ty)+),*) -> $ret {
             $($body)*
         }
     };
-    (@emit [generic] [$($meta:tt)*] [$($unsafe:tt)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
+    (@emit [generic] [$($meta:tt)*] [$($unsafe:tt $allow:meta)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
         $($meta)*
         #[inline]
+        $(#[$allow])?
         pub $($unsafe)? fn $name<E: $crate::Entry>($($param: $($ty)+),*) -> $ret {
             $crate::__sys! { @body E $class $name [$ret] $how $steps $outs }
         }
     };
-    (@emit [fixed $entry:ty] [$($meta:tt)*] [$($unsafe:tt)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
+    (@emit [fixed $entry:ty] [$($meta:tt)*] [$($unsafe:tt $allow:meta)?] $class:ident $name:ident [$ret:ty] $how:tt [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
         $($meta)*
         #[inline]
+        $(#[$allow])?
         pub $($unsafe)? fn $name($($param: $($ty)+),*) -> $ret {
             type E = $entry;
             $crate::__sys! { @body E $class $name [$ret] $how $steps $outs }
@@ -141,13 +165,32 @@ macro_rules! __sys {
     (@vouch [] $call:expr) => { $call };
     (@vouch [unsafe] $call:expr) => {
         // SAFETY: the caller's contract, passed on.
+        #[allow(unsafe_code)]
         unsafe { $call }
     };
 
     (@nr $name:ident [named]) => { $crate::nr::by_name::$name };
+    (@nr $name:ident [never]) => { $crate::nr::by_name::$name };
     (@nr $name:ident [nr $nr:expr]) => { $nr };
 
-    // The call itself, and its result.
+    // The call itself, and its result. The loop tells the compiler what the kernel promises.
+    (@body $E:ident $class:ident $name:ident $ret:tt [never] $steps:tt []) => {
+        loop {
+            let regs = $crate::arg::Passed::nothing();
+            let _ = $crate::__sys! { @nest regs
+                // SAFETY: as below.
+                [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name [never] }, regs.all()) }]
+                $steps
+            };
+        }
+    };
+    (@body $E:ident $class:ident $name:ident $ret:tt [unless $cond:expr] $steps:tt $outs:tt) => {
+        if $cond {
+            $crate::__sys! { @body $E sys $name $ret [named] $steps $outs }
+        } else {
+            $crate::__sys! { @body $E $class $name $ret [named] $steps $outs }
+        }
+    };
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
         $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
         let regs = $crate::arg::Passed::nothing();
@@ -163,6 +206,12 @@ macro_rules! __sys {
     (@nest $regs:ident [$($call:tt)*] []) => { { $($call)* } };
     (@nest $regs:ident $call:tt [(arg $arg:ident) $($rest:tt)*]) => {
         $crate::arg::pass($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+    };
+    (@nest $regs:ident $call:tt [(const $value:expr) $($rest:tt)*]) => {
+        $crate::arg::pass($value, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+    };
+    (@nest $regs:ident $call:tt [(form $arg:ident $form:ident) $($rest:tt)*]) => {
+        $crate::arg::pass($form($arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(fd $arg:ident) $($rest:tt)*]) => {
         $crate::arg::pass($crate::fd::AsFd::as_fd(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })

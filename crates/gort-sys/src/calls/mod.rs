@@ -5,6 +5,23 @@
 //! crate above with the scheduler's entry. A doc comment there is the documentation of all three.
 
 mod descriptor;
+mod directory;
+mod event;
+mod file;
+mod ids;
+mod io;
+mod lock;
+mod memory;
+mod mount;
+mod poll;
+mod process;
+mod sched;
+mod signal;
+mod socket;
+mod storage;
+mod system;
+mod time;
+mod xattr;
 
 /// Every list, in one mode.
 #[doc(hidden)]
@@ -12,5 +29,22 @@ mod descriptor;
 macro_rules! __calls {
     ($mode:tt) => {
         $crate::__calls_descriptor!($mode);
+        $crate::__calls_directory!($mode);
+        $crate::__calls_event!($mode);
+        $crate::__calls_file!($mode);
+        $crate::__calls_ids!($mode);
+        $crate::__calls_io!($mode);
+        $crate::__calls_lock!($mode);
+        $crate::__calls_memory!($mode);
+        $crate::__calls_mount!($mode);
+        $crate::__calls_poll!($mode);
+        $crate::__calls_process!($mode);
+        $crate::__calls_sched!($mode);
+        $crate::__calls_signal!($mode);
+        $crate::__calls_socket!($mode);
+        $crate::__calls_storage!($mode);
+        $crate::__calls_system!($mode);
+        $crate::__calls_time!($mode);
+        $crate::__calls_xattr!($mode);
     };
 }
