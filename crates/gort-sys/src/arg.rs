@@ -12,6 +12,7 @@ use crate::Regs;
 use crate::errno::Errno;
 use crate::fd::{AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use core::ffi::CStr;
+use core::marker::PhantomData;
 use core::mem::MaybeUninit;
 
 /// A type that a declared call can take.
@@ -25,14 +26,69 @@ use core::mem::MaybeUninit;
 /// pointers (`None` is a null pointer, or -1 for a descriptor). Two, address and count: slices.
 /// An empty slice passes the address of a readable word and zero.
 pub trait Arg: Sized {
+    /// How many registers it pushes. (A debug build checks that it is true.)
+    const REGISTERS: usize;
+
     /// Pushes onto `regs` and returns what `call` returns, or the kernel's form of an error.
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize;
+}
+
+/// The registers of the arguments passed so far, and in its type how many they are.
+///
+/// A call's steps are closures, and where the compiler makes a function of one (a path's step is
+/// needed twice, for short paths and for long ones), only a number that is part of a type is known
+/// to it. Without that, such a function would have a trap for each count, and choose.
+#[doc(hidden)]
+#[derive(Debug)]
+pub struct Passed<C>(Regs, PhantomData<fn() -> C>);
+
+/// A count of registers: none, or those of an argument and all before it.
+#[doc(hidden)]
+pub trait Count {
+    const COUNT: usize;
+}
+
+impl Count for () {
+    const COUNT: usize = 0;
+}
+
+impl<C: Count, A: Arg> Count for (C, A) {
+    const COUNT: usize = C::COUNT + A::REGISTERS;
+}
+
+impl Passed<()> {
+    #[inline(always)]
+    pub const fn nothing() -> Self {
+        Passed(Regs::new(), PhantomData)
+    }
+}
+
+impl<C: Count> Passed<C> {
+    /// All arguments are passed.
+    #[inline(always)]
+    pub fn all(self) -> Regs {
+        const { assert!(C::COUNT <= 6, "a call takes six registers at most") };
+        self.0.exactly(C::COUNT)
+    }
+}
+
+/// [`Arg::with`], counting.
+#[doc(hidden)]
+#[inline(always)]
+pub fn pass<A: Arg, C: Count>(
+    arg: A,
+    before: Passed<C>,
+    call: impl FnOnce(Passed<(C, A)>) -> usize,
+) -> usize {
+    arg.with(before.0, |regs| call(Passed(regs, PhantomData)))
 }
 
 /// Integers and flags: one register, sign- or zero-extended as the type says.
 macro_rules! by_value {
     ($($ty:ty)+) => {$(
         impl Arg for $ty {
+            const REGISTERS: usize = 1;
+
             #[inline(always)]
             fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
                 call(regs.push(self as usize))
@@ -43,6 +99,8 @@ macro_rules! by_value {
 by_value!(u8 u16 u32 u64 usize i32 i64 isize bool);
 
 impl Arg for BorrowedFd<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.as_raw_fd().with(regs, call)
@@ -51,6 +109,8 @@ impl Arg for BorrowedFd<'_> {
 
 /// No descriptor is -1.
 impl Arg for Option<BorrowedFd<'_>> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(-1, |fd| fd.as_raw_fd()).with(regs, call)
@@ -58,6 +118,8 @@ impl Arg for Option<BorrowedFd<'_>> {
 }
 
 impl<T> Arg for *const T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         call(regs.push(self.expose_provenance()))
@@ -65,6 +127,8 @@ impl<T> Arg for *const T {
 }
 
 impl<T> Arg for *mut T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         call(regs.push(self.expose_provenance()))
@@ -72,6 +136,8 @@ impl<T> Arg for *mut T {
 }
 
 impl<T> Arg for &T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         core::ptr::from_ref(self).with(regs, call)
@@ -79,6 +145,8 @@ impl<T> Arg for &T {
 }
 
 impl<T> Arg for &mut T {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         core::ptr::from_mut(self).with(regs, call)
@@ -86,6 +154,8 @@ impl<T> Arg for &mut T {
 }
 
 impl<T> Arg for Option<&T> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null(), core::ptr::from_ref).with(regs, call)
@@ -93,6 +163,8 @@ impl<T> Arg for Option<&T> {
 }
 
 impl<T> Arg for Option<&mut T> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null_mut(), core::ptr::from_mut).with(regs, call)
@@ -100,6 +172,8 @@ impl<T> Arg for Option<&mut T> {
 }
 
 impl Arg for &CStr {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.as_ptr().with(regs, call)
@@ -107,6 +181,8 @@ impl Arg for &CStr {
 }
 
 impl Arg for Option<&CStr> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.map_or(core::ptr::null(), CStr::as_ptr).with(regs, call)
@@ -132,6 +208,8 @@ fn push_slice<T>(ptr: *const T, len: usize, regs: Regs, call: impl FnOnce(Regs) 
 }
 
 impl<T> Arg for &[T] {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push_slice(self.as_ptr(), self.len(), regs, call)
@@ -139,6 +217,8 @@ impl<T> Arg for &[T] {
 }
 
 impl<T> Arg for &mut [T] {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push_slice(self.as_mut_ptr(), self.len(), regs, call)

@@ -24,9 +24,8 @@ use crate::arch;
 
 /// A call's arguments, in the kernel's order.
 ///
-/// Built by [`Arg`](crate::arg::Arg); up to six, and a declaration that would need a seventh does
-/// not compile (the index is out of the array's bounds when the constants are folded, and a debug
-/// build panics in the macro's own test).
+/// Built by [`Arg`](crate::arg::Arg); up to six. A function that is declared with more does not
+/// compile where it is called: `sys!` adds up what its arguments take.
 #[derive(Clone, Copy, Debug)]
 pub struct Regs {
     values: [usize; 6],
@@ -41,12 +40,23 @@ impl Regs {
     }
 
     /// These and one more.
+    ///
+    /// # Panics
+    ///
+    /// If there are six already.
     #[inline(always)]
     #[must_use]
     pub const fn push(mut self, value: usize) -> Regs {
         self.values[self.len] = value;
         self.len += 1;
         self
+    }
+
+    /// These, of which there are `len`: tells the compiler what it cannot always see.
+    #[inline(always)]
+    pub(crate) const fn exactly(self, len: usize) -> Regs {
+        debug_assert!(self.len == len, "an Arg whose REGISTERS is wrong");
+        Regs { len, ..self }
     }
 
     /// The arguments pushed so far.

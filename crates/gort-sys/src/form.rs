@@ -12,6 +12,8 @@ use crate::{Errno, Regs};
 pub struct IntLen<S>(pub S);
 
 impl<S: Arg + AsRef<[u8]>> Arg for IntLen<S> {
+    const REGISTERS: usize = S::REGISTERS;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         if self.0.as_ref().len() > i32::MAX as usize {
@@ -29,6 +31,8 @@ pub struct CountFirst<S>(pub S);
 macro_rules! count_first {
     ($($slice:ty)+) => {$(
         impl<T> Arg for CountFirst<$slice> {
+            const REGISTERS: usize = 2;
+
             #[inline(always)]
             fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
                 if self.0.len() > i32::MAX as usize {

@@ -24,6 +24,7 @@ pub mod nr;
 pub mod path;
 mod sys;
 pub mod types;
+pub mod vdso;
 
 pub use entry::{Entry, Raw, Regs, raw_syscall, raw_syscall6};
 pub use errno::{Errno, Result};

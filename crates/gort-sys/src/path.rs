@@ -8,7 +8,7 @@
 
 use crate::errno::Errno;
 use crate::{Regs, arg::Arg};
-use core::ffi::CStr;
+use core::ffi::{CStr, c_char};
 use core::mem::MaybeUninit;
 
 /// The longest path the kernel takes, its NUL included.
@@ -98,12 +98,16 @@ mod std_paths {
 }
 
 impl Arg for PathBytes<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        // The registers go into the closure: passed to `long` they would be in memory in all cases.
+        let call = move |path: *const c_char| path.with(regs, call);
         match self {
-            PathBytes::Terminated(path) => path.as_ptr().with(regs, call),
-            PathBytes::Bytes(path) if path.len() < SHORT => copied::<SHORT>(path, regs, call),
-            PathBytes::Bytes(path) => long(path, regs, call),
+            PathBytes::Terminated(path) => call(path.as_ptr()),
+            PathBytes::Bytes(path) if path.len() < SHORT => copied::<SHORT>(path, call),
+            PathBytes::Bytes(path) => long(path, call),
         }
     }
 }
@@ -111,9 +115,9 @@ impl Arg for PathBytes<'_> {
 /// A frame of its own, so that only long paths pay for a page of stack.
 #[cold]
 #[inline(never)]
-fn long(path: &[u8], regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+fn long(path: &[u8], call: impl FnOnce(*const c_char) -> usize) -> usize {
     if path.len() < PATH_MAX {
-        copied::<PATH_MAX>(path, regs, call)
+        copied::<PATH_MAX>(path, call)
     } else {
         Errno::ENAMETOOLONG.to_ret()
     }
@@ -121,7 +125,7 @@ fn long(path: &[u8], regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
 
 /// Copies `path`, which is shorter than `N`, terminates it and goes on.
 #[inline]
-fn copied<const N: usize>(path: &[u8], regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+fn copied<const N: usize>(path: &[u8], call: impl FnOnce(*const c_char) -> usize) -> usize {
     let mut buffer = [MaybeUninit::<u8>::uninit(); N];
     for (to, from) in buffer.iter_mut().zip(path) {
         to.write(*from);
@@ -130,7 +134,7 @@ fn copied<const N: usize>(path: &[u8], regs: Regs, call: impl FnOnce(Regs) -> us
     // SAFETY: the bytes up to and including index `path.len()` have just been written.
     let written = unsafe { buffer[..=path.len()].assume_init_ref() };
     match CStr::from_bytes_with_nul(written) {
-        Ok(path) => path.as_ptr().with(regs, call),
+        Ok(path) => call(path.as_ptr()),
         Err(_) => Errno::EINVAL.to_ret(),
     }
 }

@@ -181,10 +181,10 @@ macro_rules! __sys {
     // The call itself, and its result. The loop tells the compiler what the kernel promises.
     (@body $E:ident $class:ident $name:ident $ret:tt [never] $steps:tt []) => {
         loop {
-            let regs = $crate::Regs::new();
+            let regs = $crate::arg::Passed::nothing();
             let _ = $crate::__sys! { @nest regs
                 // SAFETY: as below.
-                [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name [never] }, regs) }]
+                [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name [never] }, regs.all()) }]
                 $steps
             };
         }
@@ -198,11 +198,11 @@ macro_rules! __sys {
     };
     (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
         $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
-        let regs = $crate::Regs::new();
+        let regs = $crate::arg::Passed::nothing();
         let register = $crate::__sys! { @nest regs
             // SAFETY: the declaration vouches for the call with these arguments (see `sys!`),
             // together with the caller where the function is declared `unsafe`.
-            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs) }]
+            [#[allow(unsafe_code)] unsafe { <$E as $crate::Entry>::$class($crate::__sys! { @nr $name $how }, regs.all()) }]
             $steps
         };
         $crate::__sys! { @ret register $ret, $($out)* }
@@ -210,22 +210,22 @@ macro_rules! __sys {
 
     (@nest $regs:ident [$($call:tt)*] []) => { { $($call)* } };
     (@nest $regs:ident $call:tt [(arg $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($arg, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(const $value:expr) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($value, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($value, $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(form $arg:ident $form:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($form($arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($form($arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(fd $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($crate::fd::AsFd::as_fd(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($crate::fd::AsFd::as_fd(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(path $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($crate::path::Path::as_path(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($crate::path::Path::as_path(&$arg), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
     (@nest $regs:ident $call:tt [(out $arg:ident) $($rest:tt)*]) => {
-        $crate::arg::Arg::with($arg.as_mut_ptr(), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
+        $crate::arg::pass($arg.as_mut_ptr(), $regs, |$regs| $crate::__sys! { @nest $regs $call [$($rest)*] })
     };
 
     (@ret $register:ident $ret:ty, ) => {{

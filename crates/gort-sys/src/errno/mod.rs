@@ -119,7 +119,7 @@ impl fmt::Display for Errno {
         match self.entry() {
             Some((_, message)) => f.pad(message),
             None if self.is_none() => f.pad("Success"),
-            None => write!(f, "Unknown error {}", self.0),
+            None => pad(f, format_args!("Unknown error {}", self.0)),
         }
     }
 }
@@ -128,9 +128,26 @@ impl fmt::Debug for Errno {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.name() {
             Some(name) => f.pad(name),
-            None => write!(f, "Errno({})", self.0),
+            None => pad(f, format_args!("Errno({})", self.0)),
         }
     }
 }
 
 impl core::error::Error for Errno {}
+
+/// [`pad`](fmt::Formatter::pad) for text that has yet to be put together, by way of the stack.
+fn pad(f: &mut fmt::Formatter<'_>, text: fmt::Arguments<'_>) -> fmt::Result {
+    /// Room for the longest such text.
+    struct Buffer([u8; 24], usize);
+    impl fmt::Write for Buffer {
+        fn write_str(&mut self, text: &str) -> fmt::Result {
+            let room = self.0.get_mut(self.1..self.1 + text.len()).ok_or(fmt::Error)?;
+            room.copy_from_slice(text.as_bytes());
+            self.1 += text.len();
+            Ok(())
+        }
+    }
+    let mut buffer = Buffer([0; 24], 0);
+    fmt::Write::write_fmt(&mut buffer, text)?;
+    f.pad(core::str::from_utf8(&buffer.0[..buffer.1]).unwrap_or_default())
+}

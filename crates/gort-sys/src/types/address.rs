@@ -174,6 +174,8 @@ impl From<UnixAddr> for SockAddr {
 pub struct AddrIn<A>(pub A);
 
 impl<A: Into<SockAddr>> Arg for AddrIn<A> {
+    const REGISTERS: usize = 2;
+
     #[inline]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let buf = SockAddrBuf::from(self.0.into());
@@ -280,6 +282,8 @@ pub(super) fn decode(bytes: &[u8]) -> Option<SockAddr> {
 pub struct AddrOut<A>(pub A);
 
 impl Arg for AddrOut<&mut SockAddrBuf> {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let SockAddrBuf { bytes, len } = self.0;
@@ -290,6 +294,8 @@ impl Arg for AddrOut<&mut SockAddrBuf> {
 
 /// `None` for a caller that does not want to know.
 impl Arg for AddrOut<Option<&mut SockAddrBuf>> {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         match self.0 {

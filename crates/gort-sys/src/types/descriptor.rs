@@ -61,6 +61,8 @@ bitflags::bitflags! {
 }
 
 impl Arg for CloseRangeFlags {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.bits().with(regs, call)
@@ -83,6 +85,8 @@ pub enum SeekFrom {
 }
 
 impl Arg for SeekFrom {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let (offset, whence) = match self {
@@ -106,6 +110,8 @@ pub struct Extent {
 }
 
 impl Arg for Extent {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         call(regs.push(self.offset as usize).push(self.len as usize))
@@ -276,6 +282,8 @@ flags! {
 pub struct IntAt(pub bool);
 
 impl Arg for IntAt {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         (&i32::from(self.0)).with(regs, call)
@@ -301,6 +309,8 @@ pub struct Winsize {
 pub struct Closed(pub OwnedFd);
 
 impl Arg for Closed {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.0.into_raw_fd().with(regs, call)
@@ -312,6 +322,8 @@ impl Arg for Closed {
 pub struct Replaced<'a>(pub &'a mut OwnedFd);
 
 impl Arg for Replaced<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.0.as_raw_fd().with(regs, call)

@@ -239,6 +239,8 @@ impl Node {
 }
 
 impl Arg for Node {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let mode = self.kind.0 | self.mode.bits();

@@ -19,6 +19,8 @@ macro_rules! flags {
         }
 
         impl $crate::arg::Arg for $name {
+            const REGISTERS: usize = 1;
+
             #[inline(always)]
             fn with(self, regs: $crate::Regs, call: impl FnOnce($crate::Regs) -> usize) -> usize {
                 self.bits().with(regs, call)
@@ -44,6 +46,8 @@ macro_rules! numbers {
         })?
 
         impl $crate::arg::Arg for $name {
+            const REGISTERS: usize = 1;
+
             #[inline(always)]
             fn with(self, regs: $crate::Regs, call: impl FnOnce($crate::Regs) -> usize) -> usize {
                 self.0.with(regs, call)

@@ -134,6 +134,8 @@ commands! {
 }
 
 impl crate::arg::Arg for MembarrierCommand {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: crate::Regs, call: impl FnOnce(crate::Regs) -> usize) -> usize {
         self.0.with(regs, call)

@@ -124,6 +124,8 @@ impl FdSet {
 pub struct SelectCount(pub u32);
 
 impl Arg for SelectCount {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         if self.0 > FdSet::SIZE {
@@ -138,6 +140,8 @@ impl Arg for SelectCount {
 pub struct MaskAndSize<'a>(pub Option<&'a SigSet>);
 
 impl Arg for MaskAndSize<'_> {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let mask = self.0.map_or(core::ptr::null(), core::ptr::from_ref);

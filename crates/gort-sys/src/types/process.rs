@@ -141,6 +141,8 @@ pub enum WaitFor<'fd> {
 
 /// Kind and id.
 impl Arg for WaitFor<'_> {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let (kind, id) = match self {
@@ -275,6 +277,8 @@ pub struct CapData {
 pub struct CapHeader(pub Pid);
 
 impl Arg for CapHeader {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let mut header = general::__user_cap_header_struct {
@@ -299,6 +303,8 @@ pub enum PriorityOf {
 
 /// Kind and id.
 impl Arg for PriorityOf {
+    const REGISTERS: usize = 2;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let (kind, id) = match self {

@@ -109,6 +109,8 @@ impl Default for SchedAttr {
 pub struct Nice(pub i32);
 
 impl Arg for Nice {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         self.0.with(regs, call)

@@ -43,6 +43,8 @@ bitflags::bitflags! {
 }
 
 impl crate::arg::Arg for SockFlags {
+    const REGISTERS: usize = 1;
+
     #[inline(always)]
     fn with(self, regs: crate::Regs, call: impl FnOnce(crate::Regs) -> usize) -> usize {
         self.bits().with(regs, call)

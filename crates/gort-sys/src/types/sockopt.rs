@@ -29,6 +29,8 @@ macro_rules! options {
         }
 
         impl Arg for $ty {
+            const REGISTERS: usize = 2;
+
             #[inline(always)]
             fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
                 call(regs.push(self.level as usize).push(self.name as usize))
@@ -109,12 +111,16 @@ fn push<T>(value: T, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
 }
 
 impl Arg for OptionValue<i32> {
+    const REGISTERS: usize = 2;
+
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push(self.0, regs, call)
     }
 }
 
 impl Arg for OptionValue<bool> {
+    const REGISTERS: usize = 2;
+
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push(i32::from(self.0), regs, call)
     }
@@ -122,6 +128,8 @@ impl Arg for OptionValue<bool> {
 
 /// No time is "for ever". A time of zero would mean that too to the kernel, so it gives `EINVAL`.
 impl Arg for OptionValue<Option<Duration>> {
+    const REGISTERS: usize = 2;
+
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         match self.0 {
             Some(Duration::ZERO) => Errno::EINVAL.to_ret(),
@@ -142,6 +150,8 @@ pub struct Linger {
 }
 
 impl Arg for OptionValue<Linger> {
+    const REGISTERS: usize = 2;
+
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         push(self.0, regs, call)
     }
