@@ -29,6 +29,11 @@ pub mod vdso;
 pub use entry::{Entry, Raw, Regs, raw_syscall, raw_syscall6};
 pub use errno::{Errno, Result};
 
+/// Stacks and thread-local storage: what a scheduler switches. Used by the runtime.
+pub mod context {
+    pub use crate::arch::{slot, switch};
+}
+
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
 pub mod call {
     use crate::{Result, types::*};

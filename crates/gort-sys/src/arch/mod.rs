@@ -10,6 +10,10 @@
 //!   (`r2` of [`raw_syscall6`](crate::raw_syscall6); on x86-64 that is RDX).
 //! - `syscall3_two`: the three-argument form of it.
 //!
+//! - `switch`: one stack to another (`switch`, `gogo`, `mcall`, `systemstack`, `prepare`), with
+//!   unwind information, and `set_fsgsbase` where the thread pointer can be set in two ways.
+//! - `slot`: two words of thread-local storage at a fixed distance from the thread pointer.
+//!
 //! The kernel's own conventions that differ between architectures (which numbers exist, the layout
 //! of `struct stat`) come from `linux-raw-sys`, which is made for each of them.
 
@@ -17,6 +21,8 @@
 mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::syscall::*;
+#[cfg(target_arch = "x86_64")]
+pub use x86_64::{slot, switch};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("gort-sys supports x86_64 only; see arch/mod.rs for what a port supplies");

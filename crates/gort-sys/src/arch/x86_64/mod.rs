@@ -1,3 +1,5 @@
 //! x86-64 Linux.
 
+pub mod slot;
+pub mod switch;
 pub(crate) mod syscall;

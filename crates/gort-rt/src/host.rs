@@ -1,0 +1,87 @@
+//! What the runtime needs from the program it lives in.
+//!
+//! # Safety
+//!
+//! The functions of the table are the host's promise; each says what it is called with and where.
+//!
+//! A hosted program (std, glibc) fills the table in the crate above; a freestanding one would fill
+//! it with `clone` and its own TLS blocks. The runtime itself names no libc.
+
+#![allow(unsafe_code)]
+
+use gort_sys::Errno;
+
+/// A goroutine's memory, `[lo, hi)`: guard at the bottom, stack, thread-local storage at the top.
+#[derive(Clone, Copy, Debug)]
+pub struct Room {
+    /// Lowest address; the guard begins here.
+    pub lo: usize,
+    /// The guard's length.
+    pub guard: usize,
+    /// One past the last address that the stack and the TLS block may use.
+    pub hi: usize,
+}
+
+/// The host's functions.
+#[derive(Debug)]
+pub struct Host {
+    /// Starts a thread that calls `entry(arg)` and ends when it returns. Called on a system stack
+    /// or an ordinary thread, with `locks` raised. Errors leave nothing behind.
+    pub start_thread: unsafe fn(entry: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno>,
+    /// How many bytes at the top of a room a TLS block takes.
+    pub tls_reserve: usize,
+    /// Builds a TLS block at the top of the room and returns its thread pointer. Called on g0.
+    pub tls_build: unsafe fn(Room) -> Result<usize, Errno>,
+    /// Makes a used block as good as new, except that it may keep the memory it has allocated.
+    /// Only writes memory: called on any stack.
+    pub tls_reset: unsafe fn(thread_pointer: usize, Room),
+    /// Gives back what the block has allocated. Called on g0.
+    pub tls_destroy: unsafe fn(thread_pointer: usize),
+    /// Where the stack may begin below a block: 16-aligned.
+    pub stack_top: unsafe fn(thread_pointer: usize) -> usize,
+    /// Runs on a goroutine before its first own instruction.
+    pub first_run: unsafe fn(),
+    /// Runs on a goroutine after its last: destructors of thread-locals. May block.
+    pub exit_sequence: unsafe fn(),
+    /// Words of the TLS block, by offset from the thread pointer, that belong to the M and are
+    /// carried from block to block (malloc's caches). At most [`MAX_CARRIED`].
+    pub carried: &'static [isize],
+    /// Changes when blocks built before must not be used for new goroutines.
+    pub tls_generation: fn() -> usize,
+    /// Whether the thread pointer can be set without a system call.
+    pub fsgsbase: bool,
+}
+
+/// How many words a host can have carried.
+pub const MAX_CARRIED: usize = 3;
+
+static HOST: crate::prim::AtomicPtr<Host> = crate::prim::AtomicPtr::new(core::ptr::null_mut());
+
+/// Sets the table. Once, before anything else.
+pub(crate) fn set(host: &'static Host) {
+    // Release: pairs with Acquire in `get` on threads that were not started by the runtime.
+    HOST.store(core::ptr::from_ref(host).cast_mut(), crate::prim::Ordering::Release);
+}
+
+/// The table.
+#[inline]
+pub(crate) fn get() -> &'static Host {
+    // SAFETY: set once from a `&'static Host`; nothing of the runtime runs before.
+    unsafe { &*HOST.load(crate::prim::Ordering::Acquire) }
+}
+
+/// Copies the carried words from one block to another.
+///
+/// # Safety
+///
+/// Both are live blocks of this host; the second is not running and the first is the caller's, or
+/// the other way round.
+#[inline(always)]
+pub(crate) unsafe fn carry(from: usize, to: usize) {
+    for offset in get().carried {
+        let from = core::ptr::with_exposed_provenance::<usize>(from.wrapping_add_signed(*offset));
+        let to = core::ptr::with_exposed_provenance_mut::<usize>(to.wrapping_add_signed(*offset));
+        // SAFETY: words of two live blocks, by the caller's contract.
+        unsafe { to.write(from.read()) };
+    }
+}

@@ -1,0 +1,29 @@
+//! The gort runtime: goroutines on threads, without libc.
+//!
+//! The map, in the order in which a goroutine meets it: [`newproc`] makes a G (`sched/spawn.rs`),
+//! a P queues it (`sched/runq.rs`), an M that owns a P finds it (`sched/find.rs`), gives it a stack
+//! (`stack/`), switches to it (`sched/worker.rs`, and straight from goroutine to goroutine in
+//! `sched/park.rs`), leaves it when it parks ([`gopark`]) and takes it up when it is made ready
+//! ([`goready`]), and takes it apart (`sched/exit.rs`). `obj/` has the three structures, `lock/`
+//! what blocks an M, `host.rs` what the program around must supply.
+//!
+//! Nothing here calls libc, allocates from the program's allocator, unwinds, or uses std.
+
+#![no_std]
+
+pub mod host;
+mod lock;
+mod mem;
+mod obj;
+mod prim;
+mod sched;
+mod stack;
+mod throw;
+
+pub use obj::g::{G, current, getg};
+pub use sched::boot::{Figures, boot, figures, numgoroutine, procs};
+pub use sched::completion::Completion;
+pub use sched::lockm::{lock_os_thread, unlock_os_thread};
+pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::spawn::{Spawn, newproc};
+pub use sched::stop::gomaxprocs;

@@ -1,0 +1,7 @@
+//! Locks that block the M (or an ordinary thread), for the runtime's own use.
+
+mod mutex;
+mod note;
+
+pub(crate) use mutex::{Guard, Mutex, Rank};
+pub(crate) use note::Note;

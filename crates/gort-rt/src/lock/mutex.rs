@@ -1,0 +1,134 @@
+//! Mutual exclusion between Ms (and ordinary threads): a futex with a short spin.
+//!
+//! # Safety
+//!
+//! [`Mutex`] hands out its contents only through [`Guard`], of which there is one at a time.
+//!
+//! While a lock is held `locks` is raised, so its holder is neither pre-empted nor rescued. Nobody
+//! parks, allocates, or calls out of the runtime while holding one. Locks have ranks and are taken
+//! in increasing order; debug builds check that on every thread that has an M.
+
+#![allow(unsafe_code)]
+
+use crate::obj::m;
+use crate::prim::{AtomicU32, Ordering};
+use crate::throw::{Say, throw_with};
+use core::cell::UnsafeCell;
+use core::ops::{Deref, DerefMut};
+use gort_sys::context::slot;
+use gort_sys::raw;
+
+/// The order in which locks are taken: a thread takes only locks of a higher rank than those it
+/// holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub(crate) enum Rank {
+    /// The scheduler's lists.
+    Sched = 1,
+    /// Address space for stacks.
+    Stack,
+    /// Free stacks.
+    StackFree,
+    /// Memory of the runtime itself.
+    Persistent,
+}
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+const CONTENDED: u32 = 2;
+
+pub(crate) struct Mutex<T> {
+    state: AtomicU32,
+    rank: Rank,
+    value: UnsafeCell<T>,
+}
+
+// SAFETY: the value is reached only through the one guard.
+unsafe impl<T: Send> Sync for Mutex<T> {}
+
+impl<T> Mutex<T> {
+    pub(crate) const fn new(rank: Rank, value: T) -> Mutex<T> {
+        Mutex { state: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+    }
+
+    #[inline]
+    pub(crate) fn lock(&self) -> Guard<'_, T> {
+        slot::lock();
+        self.check_rank();
+        // Acquire: pairs with the Release in `drop`.
+        if self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
+            self.lock_slow();
+        }
+        Guard { mutex: self }
+    }
+
+    #[cold]
+    fn lock_slow(&self) {
+        for _ in 0..100 {
+            if self.state.load(Ordering::Relaxed) == FREE
+                && self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+            {
+                return;
+            }
+            core::hint::spin_loop();
+        }
+        // Acquire: as above. Whoever gets the lock here cannot know whether others sleep.
+        while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
+            let _ = raw::futex_wait(&self.state, CONTENDED, None);
+        }
+    }
+
+    fn check_rank(&self) {
+        if cfg!(debug_assertions)
+            && let Some(mp) = m::current()
+        {
+            let held = mp.ranks.get();
+            if held >> (self.rank as u32) != 0 {
+                throw_with(&[
+                    Say::Text("lock rank "),
+                    Say::Dec(self.rank as u64),
+                    Say::Text(" taken while holding "),
+                    Say::Hex(held),
+                ]);
+            }
+            mp.ranks.set(held | 1 << (self.rank as u32));
+        }
+    }
+}
+
+pub(crate) struct Guard<'a, T> {
+    mutex: &'a Mutex<T>,
+}
+
+impl<T> Deref for Guard<'_, T> {
+    type Target = T;
+    #[inline]
+    fn deref(&self) -> &T {
+        // SAFETY: this is the one guard.
+        unsafe { &*self.mutex.value.get() }
+    }
+}
+
+impl<T> DerefMut for Guard<'_, T> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut T {
+        // SAFETY: this is the one guard.
+        unsafe { &mut *self.mutex.value.get() }
+    }
+}
+
+impl<T> Drop for Guard<'_, T> {
+    #[inline]
+    fn drop(&mut self) {
+        // Release: pairs with the Acquire in `lock`.
+        if self.mutex.state.swap(FREE, Ordering::Release) == CONTENDED {
+            let _ = raw::futex_wake(&self.mutex.state, 1);
+        }
+        if cfg!(debug_assertions)
+            && let Some(mp) = m::current()
+        {
+            mp.ranks.set(mp.ranks.get() & !(1 << (self.mutex.rank as u32)));
+        }
+        slot::unlock();
+    }
+}

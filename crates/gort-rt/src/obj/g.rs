@@ -1,0 +1,161 @@
+//! G: a goroutine.
+//!
+//! # Safety
+//!
+//! A goroutine's slot (thread-local) holds the address of its G and of nothing else: it is written
+//! here, from a `&'static G`. A thread the runtime has never seen holds zero.
+
+#![allow(unsafe_code)]
+
+use super::m::M;
+use super::status::StatusWord;
+use crate::host::Room;
+use crate::prim::{AtomicU64, Link, Ordering, Word};
+use crate::stack::Slot;
+use gort_sys::context::slot;
+
+/// A goroutine, or an M's scheduler stack (g0).
+///
+/// Fields without a note belong to whoever owns the goroutine by its state (`status.rs`).
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub struct G {
+    /// Where it goes on, while it does not run.
+    pub(crate) sp: Word,
+    /// Its thread pointer; 0 until it has a slot, and for one that shares its thread's.
+    pub(crate) fs: Word,
+    /// The M it runs on. Written by that M.
+    pub(crate) m: Link<M>,
+    /// The next in whatever list it is in. Belongs to the list.
+    pub(crate) schedlink: Link<G>,
+    pub(crate) status: StatusWord,
+    /// What the M does once it has left the stack (`sched/park.rs`).
+    pub(crate) after: Word,
+    pub(crate) after_arg: Word,
+    /// Its stack and TLS block; none until it first runs.
+    pub(crate) slot: Link<Slot>,
+    /// What it runs: `entry(data)`. Fixed while it lives.
+    pub(crate) entry: Word,
+    pub(crate) data: Word,
+    /// Its number; never used again.
+    pub(crate) goid: AtomicU64,
+    /// The goroutine that made it, 0 for a thread.
+    pub(crate) parent: AtomicU64,
+    /// The M it is locked to, which runs nothing else.
+    pub(crate) lockedm: Link<M>,
+    /// How often it has been locked.
+    pub(crate) lock_count: Word,
+    /// Why it waits. Written by itself before it parks.
+    pub(crate) waitreason: Word,
+    /// Bits of what kind it is. Fixed while it lives.
+    pub(crate) kind: Word,
+    /// Its name, if it has one: address and length of text that lives as long as it runs.
+    pub(crate) name: Word,
+    pub(crate) name_len: Word,
+    /// The next in the list of all. Fixed once it is there.
+    pub(crate) alllink: Link<G>,
+}
+
+/// [`G::kind`]: it uses its thread's TLS block instead of its own.
+pub(crate) const SHARED_TLS: usize = 1;
+
+impl G {
+    pub(crate) const fn new() -> G {
+        G {
+            sp: Word::new(0),
+            fs: Word::new(0),
+            m: Link::none(),
+            schedlink: Link::none(),
+            status: StatusWord::new(),
+            after: Word::new(0),
+            after_arg: Word::new(0),
+            slot: Link::none(),
+            entry: Word::new(0),
+            data: Word::new(0),
+            goid: AtomicU64::new(0),
+            parent: AtomicU64::new(0),
+            lockedm: Link::none(),
+            lock_count: Word::new(0),
+            waitreason: Word::new(0),
+            kind: Word::new(0),
+            name: Word::new(0),
+            name_len: Word::new(0),
+            alllink: Link::none(),
+        }
+    }
+
+    /// Its number.
+    #[inline]
+    pub fn id(&self) -> u64 {
+        self.goid.load(Ordering::Relaxed)
+    }
+
+    #[inline(always)]
+    pub(crate) fn shares_tls(&self) -> bool {
+        self.kind.get() & SHARED_TLS != 0
+    }
+
+    /// Whether this is an M's scheduler stack: the only Gs without a number.
+    #[inline]
+    pub(crate) fn is_g0(&self) -> bool {
+        self.id() == 0
+    }
+
+    /// Its stack and TLS block, once it has run.
+    pub fn room(&self) -> Option<Room> {
+        self.slot.get().map(|slot| slot.room())
+    }
+
+    /// Its name, if this is called on it.
+    pub fn name_here(&self) -> Option<&str> {
+        let at = core::ptr::with_exposed_provenance::<u8>(self.name.get());
+        if at.is_null() || !current().is_some_and(|gp| core::ptr::eq(gp, self)) {
+            return None;
+        }
+        // SAFETY: the text lives while the goroutine runs, which it does, and was a `str`.
+        Some(unsafe {
+            core::str::from_utf8_unchecked(core::slice::from_raw_parts(at, self.name_len.get()))
+        })
+    }
+
+    /// The M it runs on; it does run.
+    #[inline(always)]
+    pub(crate) fn mp(&self) -> &'static M {
+        match self.m.get() {
+            Some(mp) => mp,
+            None => crate::throw::throw("a running goroutine has no M"),
+        }
+    }
+}
+
+/// The G whose stack this is: a goroutine, a g0, or none in a thread that is not the runtime's.
+#[inline(always)]
+pub fn getg() -> Option<&'static G> {
+    let at = core::ptr::with_exposed_provenance::<G>(slot::current());
+    // SAFETY: see the module: null or the address of a G, and those are never freed.
+    unsafe { at.as_ref() }
+}
+
+/// Makes `gp` the running block's G.
+#[inline(always)]
+pub(crate) fn setg(gp: &'static G) {
+    slot::set_current(core::ptr::from_ref(gp).expose_provenance());
+}
+
+/// Makes `gp` the G of the block with this thread pointer, with `locks` raised once.
+///
+/// # Safety
+///
+/// The block is live, not running, and the caller's.
+#[inline(always)]
+pub(crate) unsafe fn setg_at(fs: usize, gp: &'static G) {
+    let value = slot::Slot { current: core::ptr::from_ref(gp).expose_provenance(), locks: 1 };
+    // SAFETY: the caller's contract.
+    unsafe { slot::at(fs).write(value) };
+}
+
+/// The goroutine this runs on, if it is one.
+#[inline(always)]
+pub fn current() -> Option<&'static G> {
+    getg().filter(|gp| !gp.is_g0())
+}

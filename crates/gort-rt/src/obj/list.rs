@@ -1,0 +1,127 @@
+//! Lists through the links that G, M, P and slots carry. A thing is in one list at a time.
+
+use super::g::G;
+use super::m::M;
+use super::p::P;
+use crate::prim::{Link, Word};
+use crate::stack::Slot;
+
+/// Has a link to the next in its list.
+pub(crate) trait Linked: Sized + 'static {
+    fn link(&self) -> &Link<Self>;
+}
+
+impl Linked for G {
+    fn link(&self) -> &Link<G> {
+        &self.schedlink
+    }
+}
+
+impl Linked for M {
+    fn link(&self) -> &Link<M> {
+        &self.schedlink
+    }
+}
+
+impl Linked for P {
+    fn link(&self) -> &Link<P> {
+        &self.link
+    }
+}
+
+impl Linked for Slot {
+    fn link(&self) -> &Link<Slot> {
+        &self.link
+    }
+}
+
+/// Last in, first out. One party at a time: its owner, or whoever holds its lock.
+#[derive(Debug)]
+pub(crate) struct Stack<T: Linked> {
+    head: Link<T>,
+    len: Word,
+}
+
+impl<T: Linked> Stack<T> {
+    pub(crate) const fn new() -> Stack<T> {
+        Stack { head: Link::none(), len: Word::new(0) }
+    }
+
+    #[inline]
+    pub(crate) fn push(&self, item: &'static T) {
+        item.link().set(self.head.get());
+        self.head.set(Some(item));
+        self.len.set(self.len.get() + 1);
+    }
+
+    #[inline]
+    pub(crate) fn pop(&self) -> Option<&'static T> {
+        let item = self.head.get()?;
+        self.head.set(item.link().take());
+        self.len.set(self.len.get() - 1);
+        Some(item)
+    }
+
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+
+    /// Moves up to `count` items to another list.
+    pub(crate) fn move_to(&self, other: &Stack<T>, count: usize) {
+        for _ in 0..count {
+            let Some(item) = self.pop() else { break };
+            other.push(item);
+        }
+    }
+}
+
+/// First in, first out. One party at a time, as for [`Stack`].
+#[derive(Debug)]
+pub(crate) struct Queue<T: Linked> {
+    head: Link<T>,
+    tail: Link<T>,
+    len: Word,
+}
+
+impl<T: Linked> Queue<T> {
+    pub(crate) const fn new() -> Queue<T> {
+        Queue { head: Link::none(), tail: Link::none(), len: Word::new(0) }
+    }
+
+    pub(crate) fn push_back(&self, item: &'static T) {
+        item.link().set(None);
+        match self.tail.get() {
+            Some(tail) => tail.link().set(Some(item)),
+            None => self.head.set(Some(item)),
+        }
+        self.tail.set(Some(item));
+        self.len.set(self.len.get() + 1);
+    }
+
+    pub(crate) fn pop_front(&self) -> Option<&'static T> {
+        let item = self.head.get()?;
+        self.head.set(item.link().take());
+        if self.head.is_none() {
+            self.tail.set(None);
+        }
+        self.len.set(self.len.get() - 1);
+        Some(item)
+    }
+
+    /// Appends all of `other`.
+    pub(crate) fn append(&self, other: &Queue<T>) {
+        let Some(first) = other.head.take() else { return };
+        match self.tail.get() {
+            Some(tail) => tail.link().set(Some(first)),
+            None => self.head.set(Some(first)),
+        }
+        self.tail.set(other.tail.take());
+        self.len.set(self.len.get() + other.len.get());
+        other.len.set(0);
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len.get()
+    }
+}

@@ -1,0 +1,93 @@
+//! M: a thread that runs goroutines.
+
+use super::g::{G, getg};
+use super::p::P;
+use crate::lock::Note;
+use crate::prim::{AtomicI32, Link, Word};
+
+/// A thread of the runtime.
+///
+/// Fields without a note are the thread's own.
+#[derive(Debug)]
+#[repr(C, align(64))]
+pub(crate) struct M {
+    /// Its scheduler stack, which is the thread's own.
+    pub(crate) g0: G,
+    /// Where that stack begins for the scheduler, and the thread's own thread pointer.
+    pub(crate) g0_sp: Word,
+    pub(crate) fs: Word,
+    /// Where the thread goes on to end.
+    pub(crate) exit_sp: Word,
+    /// The goroutine it runs.
+    pub(crate) curg: Link<G>,
+    /// Its P. Written by itself; by others only while it sleeps or is being made.
+    pub(crate) p: Link<P>,
+    /// The P it gets when it wakes. Written by its waker before `park`.
+    pub(crate) nextp: Link<P>,
+    /// It sleeps here.
+    pub(crate) park: Note,
+    /// Whether it looks for work and is counted in `nmspinning`. Written by itself, and by its
+    /// waker before `park`.
+    pub(crate) spinning: Word,
+    /// The goroutine it has taken from the queue but could not switch to directly.
+    pub(crate) handoff: Link<G>,
+    /// The goroutine that is locked to it.
+    pub(crate) lockedg: Link<G>,
+    /// The next idle M. Belongs to the scheduler's lock.
+    pub(crate) schedlink: Link<M>,
+    /// The next of all Ms. Fixed once it is there.
+    pub(crate) alllink: Link<M>,
+    /// Its number.
+    pub(crate) id: Word,
+    /// The kernel's number for the thread.
+    pub(crate) tid: AtomicI32,
+    /// Bits of the ranks of the locks it holds (debug builds).
+    pub(crate) ranks: Word,
+    /// The signal stack.
+    pub(crate) sigstack: Word,
+}
+
+impl M {
+    pub(crate) const fn new() -> M {
+        M {
+            g0: G::new(),
+            g0_sp: Word::new(0),
+            fs: Word::new(0),
+            exit_sp: Word::new(0),
+            curg: Link::none(),
+            p: Link::none(),
+            nextp: Link::none(),
+            park: Note::new(),
+            spinning: Word::new(0),
+            handoff: Link::none(),
+            lockedg: Link::none(),
+            schedlink: Link::none(),
+            alllink: Link::none(),
+            id: Word::new(0),
+            tid: AtomicI32::new(0),
+            ranks: Word::new(0),
+            sigstack: Word::new(0),
+        }
+    }
+
+    pub(crate) fn is_spinning(&self) -> bool {
+        self.spinning.get() != 0
+    }
+
+    /// Its P; it has one.
+    #[inline(always)]
+    pub(crate) fn pp(&self) -> &'static P {
+        match self.p.get() {
+            Some(pp) => pp,
+            None => crate::throw::throw("an M that must have a P has none"),
+        }
+    }
+}
+
+/// The M this runs on, if the thread is the runtime's.
+///
+/// On a goroutine the answer is good only while `locks` is raised.
+#[inline(always)]
+pub(crate) fn current() -> Option<&'static M> {
+    getg().and_then(|gp| gp.m.get())
+}

@@ -1,0 +1,95 @@
+//! P: the right to run goroutines, and what comes with it.
+
+use super::g::G;
+use super::list::Stack;
+use super::m::M;
+use crate::prim::{AtomicU32, Link, Ordering, Word};
+use crate::sched::runq::RunQueue;
+use crate::stack::SlotCache;
+
+/// A P's state.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum PStatus {
+    /// In the idle list, or on its way to an M.
+    Idle,
+    /// Owned by an M.
+    Running,
+    /// Stopped with the world.
+    Stopped,
+    /// Not in use: GOMAXPROCS is lower.
+    Dead,
+}
+
+/// A processor. Fields without a note belong to the M that owns it.
+#[derive(Debug)]
+#[repr(C, align(128))]
+pub(crate) struct P {
+    /// Where others take from, too.
+    pub(crate) runq: RunQueue<G>,
+    pub(crate) id: Word,
+    status: AtomicU32,
+    pub(crate) m: Link<M>,
+    /// The next idle P. Belongs to the scheduler's lock.
+    pub(crate) link: Link<P>,
+    /// Scheduling rounds.
+    pub(crate) schedtick: Word,
+    /// The next goroutine number, and where the batch ends.
+    pub(crate) goid: Word,
+    pub(crate) goid_end: Word,
+    /// Dead goroutines, to be used again.
+    pub(crate) gfree: Stack<G>,
+    /// Stacks with their TLS blocks, warm.
+    pub(crate) slots: SlotCache,
+    /// State of the victim order's random numbers.
+    pub(crate) random: Word,
+    /// How many goroutines it has made and buried. Read by others for statistics.
+    pub(crate) spawned: Word,
+    pub(crate) exited: Word,
+    pub(crate) steals: Word,
+}
+
+impl P {
+    pub(crate) const fn new() -> P {
+        P {
+            runq: RunQueue::new(),
+            id: Word::new(0),
+            status: AtomicU32::new(PStatus::Stopped as u32),
+            m: Link::none(),
+            link: Link::none(),
+            schedtick: Word::new(0),
+            goid: Word::new(0),
+            goid_end: Word::new(0),
+            gfree: Stack::new(),
+            slots: SlotCache::new(),
+            random: Word::new(0),
+            spawned: Word::new(0),
+            exited: Word::new(0),
+            steals: Word::new(0),
+        }
+    }
+
+    pub(crate) fn status(&self) -> PStatus {
+        match self.status.load(Ordering::Relaxed) {
+            0 => PStatus::Idle,
+            1 => PStatus::Running,
+            2 => PStatus::Stopped,
+            _ => PStatus::Dead,
+        }
+    }
+
+    /// Changed by the owner, or under the scheduler's lock where there is none.
+    pub(crate) fn set_status(&self, to: PStatus) {
+        self.status.store(to as u32, Ordering::Relaxed);
+    }
+
+    /// A cheap random number (xorshift). Go: `cheaprand`.
+    pub(crate) fn cheaprand(&self) -> usize {
+        let mut x = self.random.get() as u64;
+        x ^= x << 13;
+        x ^= x >> 7;
+        x ^= x << 17;
+        self.random.set(x as usize);
+        (x >> 16) as usize
+    }
+}

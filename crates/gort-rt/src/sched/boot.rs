@@ -1,0 +1,94 @@
+//! The runtime's beginning, and what can be asked of it. Go: `schedinit`.
+
+use super::state::SCHED;
+use super::stop::procresize;
+use crate::host::{self, Host};
+use crate::prim::Ordering;
+use crate::stack::DEFAULT_CLASS;
+use gort_sys::Errno;
+
+/// Starts the runtime with `procs` Ps. Once. No thread starts before the first goroutine.
+///
+/// # Errors
+///
+/// `ENOMEM` when there is no memory for it; `EINVAL` for a host whose TLS block leaves no room for
+/// a stack, or that has more words carried than there can be.
+pub fn boot(host: &'static Host, procs: usize) -> Result<(), Errno> {
+    if host.tls_reserve > 1 << (DEFAULT_CLASS - 1) || host.carried.len() > host::MAX_CARRIED {
+        return Err(Errno::EINVAL);
+    }
+    host::set(host);
+    gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
+    procresize(procs.clamp(1, super::state::MAX_PROCS))?;
+    let mut lists = SCHED.lock();
+    for pp in SCHED.ps() {
+        lists.pidleput(pp);
+    }
+    Ok(())
+}
+
+/// How many goroutines there are: made and not yet over.
+pub fn numgoroutine() -> usize {
+    let (mut made, mut over) = (SCHED.spawned.load(Ordering::Relaxed), SCHED.exited.load(Ordering::Relaxed));
+    for pp in SCHED.allp.iter().filter_map(|link| link.get()) {
+        made = made.wrapping_add(pp.spawned.get());
+        over = over.wrapping_add(pp.exited.get());
+    }
+    // The counters are not read at one moment.
+    made.saturating_sub(over)
+}
+
+/// How many goroutines can run at the same time.
+pub fn procs() -> usize {
+    SCHED.procs()
+}
+
+/// Figures about the scheduler, each read by itself.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Figures {
+    /// Goroutines that are not over.
+    pub goroutines: usize,
+    /// Goroutines ever made.
+    pub spawned: usize,
+    /// GOMAXPROCS.
+    pub procs: usize,
+    /// Ps without work.
+    pub idle_procs: usize,
+    /// Threads of the runtime, and how many of them sleep without work.
+    pub threads: usize,
+    /// See `threads`.
+    pub idle_threads: usize,
+    /// Threads that look for work.
+    pub spinning_threads: usize,
+    /// Goroutines in the global queue, and in the Ps' own.
+    pub global_queue: usize,
+    /// See `global_queue`.
+    pub local_queues: usize,
+    /// How often a P has taken goroutines from another.
+    pub steals: usize,
+    /// Switches to a goroutine.
+    pub switches: usize,
+}
+
+/// The present figures.
+pub fn figures() -> Figures {
+    let mut figures = Figures {
+        goroutines: numgoroutine(),
+        procs: SCHED.procs(),
+        idle_procs: SCHED.npidle.load(Ordering::Relaxed) as usize,
+        spinning_threads: SCHED.nmspinning.load(Ordering::Relaxed) as usize,
+        global_queue: SCHED.runqsize.load(Ordering::Relaxed),
+        spawned: SCHED.spawned.load(Ordering::Relaxed),
+        ..Figures::default()
+    };
+    for pp in SCHED.allp.iter().filter_map(|link| link.get()) {
+        figures.local_queues += pp.runq.len();
+        figures.steals += pp.steals.get();
+        figures.switches += pp.schedtick.get();
+        figures.spawned += pp.spawned.get();
+    }
+    let lists = SCHED.lock();
+    figures.threads = lists.mcount;
+    figures.idle_threads = lists.midle.len();
+    figures
+}

@@ -1,0 +1,55 @@
+//! The end of goroutines. Go: `goexit0`, `gdestroy`, `gfput`.
+
+use super::spawn::{BATCH, KEEP};
+use super::state::SCHED;
+use super::wake::wakep;
+use crate::obj::g::G;
+use crate::obj::p::P;
+use crate::prim::Ordering;
+use crate::throw::throw;
+
+/// Takes a goroutine apart that is off its stack for good. The caller owns `pp`. Go: `gdestroy`.
+pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
+    gp.status.died();
+    if let Some(mp) = gp.lockedm.take() {
+        mp.lockedg.set(None);
+        gp.lock_count.set(0);
+    }
+    if let Some(slot) = gp.slot.take() {
+        pp.slots.put(slot);
+    }
+    pp.exited.bump();
+    pp.gfree.push(gp);
+    if pp.gfree.len() > KEEP {
+        pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
+    }
+    if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
+        feed();
+    }
+}
+
+/// There is no memory for `gp`'s stack: it waits until another goroutine has left its own. If there
+/// is no other, that is the end.
+#[cold]
+pub(crate) fn starve(gp: &'static G) {
+    let lists = SCHED.lock();
+    lists.starved.push_back(gp);
+    let starved = lists.starved.len();
+    SCHED.nstarved.store(starved, Ordering::Relaxed);
+    drop(lists);
+    if starved >= super::boot::numgoroutine() {
+        throw("no memory for a goroutine's stack, and no goroutine that could leave its own");
+    }
+}
+
+/// A stack has come free.
+#[cold]
+fn feed() {
+    let mut lists = SCHED.lock();
+    if let Some(gp) = lists.starved.pop_front() {
+        lists.globrunqput(gp);
+    }
+    SCHED.nstarved.store(lists.starved.len(), Ordering::Relaxed);
+    drop(lists);
+    wakep();
+}

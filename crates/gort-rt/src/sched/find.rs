@@ -1,0 +1,139 @@
+//! Finding the next goroutine. Go: `findRunnable`, `stealWork`, `checkRunqsNoP`.
+
+use super::state::SCHED;
+use super::worker::{acquirep, releasep, stopm};
+use super::{stop, wake};
+use crate::obj::g::G;
+use crate::obj::m::M;
+use crate::obj::p::P;
+use crate::prim::{Ordering, fence};
+
+/// Every so many rounds the global queue goes first, or two goroutines that keep readying each
+/// other would starve it.
+pub(crate) const GLOBAL_TICK: usize = 61;
+
+/// Rounds of looking at every other P.
+const STEAL_ROUNDS: usize = 4;
+
+/// The next goroutine for `mp`, which has a P (maybe another one afterwards); sleeps until there is
+/// one. On g0.
+pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
+    loop {
+        if SCHED.stopping() {
+            stop::gcstopm(mp);
+            continue;
+        }
+        let pp = mp.pp();
+        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
+            && SCHED.runqsize.load(Ordering::Relaxed) != 0
+            && let Some(gp) = SCHED.lock().globrunqget(pp, 1)
+        {
+            return gp;
+        }
+        if let Some((gp, _inherits)) = pp.runq.get() {
+            return gp;
+        }
+        if SCHED.runqsize.load(Ordering::Relaxed) != 0
+            && let Some(gp) = SCHED.lock().globrunqget(pp, super::runq::LEN / 2)
+        {
+            return gp;
+        }
+        if let Some(gp) = spin(mp, pp) {
+            return gp;
+        }
+        if let Some(gp) = go_idle(mp, pp) {
+            return gp;
+        }
+    }
+}
+
+/// Looks for work at the other Ps, unless half of the busy ones are looking already.
+fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
+    if !mp.is_spinning() {
+        let busy = SCHED.procs() as u32 - SCHED.npidle.load(Ordering::Relaxed).min(SCHED.procs() as u32);
+        if 2 * SCHED.nmspinning.load(Ordering::Relaxed) >= busy {
+            return None;
+        }
+        becomespinning(mp);
+    }
+    for round in 0..STEAL_ROUNDS {
+        let take_next = round == STEAL_ROUNDS - 1;
+        for victim in victims(pp.cheaprand()) {
+            if SCHED.stopping() {
+                return None;
+            }
+            if core::ptr::eq(victim, pp) {
+                continue;
+            }
+            if let Some(gp) = victim.runq.steal_into(&pp.runq, take_next) {
+                pp.steals.bump();
+                return Some(gp);
+            }
+        }
+    }
+    None
+}
+
+/// Every P once, in an order that depends on `random`. Go: `randomOrder`.
+fn victims(random: usize) -> impl Iterator<Item = &'static P> {
+    let count = SCHED.procs().max(1);
+    // A step that has no factor in common with the count visits everything.
+    let mut step = random / count % count + 1;
+    while gcd(step, count) != 1 {
+        step += 1;
+    }
+    (0..count).filter_map(move |i| SCHED.allp[(random + i * step) % count].get())
+}
+
+fn gcd(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { gcd(b, a % b) }
+}
+
+pub(crate) fn becomespinning(mp: &'static M) {
+    mp.spinning.set(1);
+    SCHED.nmspinning.fetch_add(1, Ordering::AcqRel);
+}
+
+/// Gives `pp` up and sleeps, unless there is work after all.
+fn go_idle(mp: &'static M, pp: &'static P) -> Option<&'static G> {
+    let mut lists = SCHED.lock();
+    if SCHED.stopping() {
+        return None;
+    }
+    if let Some(gp) = lists.globrunqget(pp, super::runq::LEN / 2) {
+        return Some(gp);
+    }
+    releasep(mp);
+    lists.pidleput(pp);
+    drop(lists);
+
+    if mp.is_spinning() {
+        mp.spinning.set(0);
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    }
+    // SeqCst: between the idle list and `nmspinning` above and the queues below, as `wakep` has it
+    // the other way round (see `sched/mod.rs`).
+    fence(Ordering::SeqCst);
+    if work_somewhere() {
+        let idle = SCHED.lock().pidleget();
+        if let Some(pp) = idle {
+            acquirep(mp, pp);
+            becomespinning(mp);
+            return None;
+        }
+    }
+    stopm(mp);
+    None
+}
+
+fn work_somewhere() -> bool {
+    SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.ps().any(|pp| !pp.runq.is_empty())
+}
+
+/// A spinning M has found work: it no longer looks, so somebody else may have to. Go:
+/// `resetspinning`.
+pub(crate) fn resetspinning(mp: &'static M) {
+    mp.spinning.set(0);
+    SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    wake::wakep();
+}

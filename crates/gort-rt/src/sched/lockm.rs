@@ -1,0 +1,53 @@
+//! A goroutine locked to its thread. Go: `LockOSThread`, `stoplockedm`, `startlockedm`.
+
+use super::wake::handoffp;
+use super::worker::{releasep, sleep, stopm};
+use crate::obj::g::{G, current};
+use crate::obj::m::M;
+use crate::throw::throw;
+use gort_sys::context::slot;
+
+/// Ties the goroutine and its thread together until as many [`unlock_os_thread`]s: the goroutine
+/// runs on no other thread, the thread runs no other goroutine, and ends with it. Nothing on a
+/// thread that is not the runtime's. Go: `runtime.LockOSThread`.
+pub fn lock_os_thread() {
+    let Some(gp) = current() else { return };
+    slot::lock();
+    let mp = gp.mp();
+    gp.lock_count.set(gp.lock_count.get() + 1);
+    gp.lockedm.set(Some(mp));
+    mp.lockedg.set(Some(gp));
+    slot::unlock();
+}
+
+/// Undoes one [`lock_os_thread`]. Go: `runtime.UnlockOSThread`.
+pub fn unlock_os_thread() {
+    let Some(gp) = current() else { return };
+    slot::lock();
+    let count = gp.lock_count.get();
+    gp.lock_count.set(count.saturating_sub(1));
+    if count == 1 {
+        gp.mp().lockedg.set(None);
+        gp.lockedm.set(None);
+    }
+    slot::unlock();
+}
+
+/// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.
+pub(super) fn stoplockedm(mp: &'static M) {
+    if !mp.p.is_none() {
+        handoffp(releasep(mp));
+    }
+    sleep(mp);
+}
+
+/// `mp` has found a goroutine that another M must run: gives it the P, and sleeps.
+pub(super) fn startlockedm(mp: &'static M, gp: &'static G) {
+    let Some(other) = gp.lockedm.get() else { throw("startlockedm: not locked") };
+    if core::ptr::eq(other, mp) {
+        throw("startlockedm: locked to this very M");
+    }
+    other.nextp.set(Some(releasep(mp)));
+    other.park.wakeup();
+    stopm(mp);
+}

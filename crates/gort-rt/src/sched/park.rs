@@ -1,0 +1,192 @@
+//! Leaving a goroutine and coming back to it. Go: `gopark`, `goready`, `Gosched`.
+//!
+//! # Safety
+//!
+//! See `sched/mod.rs`: the goroutine that is left is handled by [`finish`], on the other side of
+//! the switch, when nobody is on its stack. `locks` is raised from before the choice of the next
+//! goroutine until the goroutine itself runs again.
+
+#![allow(unsafe_code)]
+
+use super::find::GLOBAL_TICK;
+use super::state::{SCHED, runqput};
+use super::{exit, spawn, wake, worker};
+use crate::host;
+use crate::obj::g::{G, current};
+use crate::obj::m::{self, M};
+use crate::obj::p::P;
+use crate::prim::Ordering;
+use crate::throw::throw;
+use gort_sys::context::{slot, switch};
+
+/// [`G::after`]: it lets others go first.
+const YIELD: usize = 1;
+/// [`G::after`]: it is over.
+pub(crate) const EXIT: usize = 2;
+// Anything else is the `Commit` of a goroutine that parks.
+
+/// What completes a park: called when nobody is on the goroutine's stack any more. `false` calls
+/// the park off, and the goroutine goes on.
+///
+/// Runs on another goroutine's stack or on g0, with `locks` raised: it may unlock, publish the
+/// goroutine and make others ready, and nothing else.
+pub type Commit = fn(gp: &'static G, arg: usize) -> bool;
+
+/// Why a goroutine waits, as dumps say it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(usize)]
+pub enum WaitReason {
+    /// For another goroutine's end.
+    Join = 1,
+    /// For whatever the program says.
+    Park,
+}
+
+/// The goroutine this runs on; it is one.
+fn here() -> &'static G {
+    match current() {
+        Some(gp) => gp,
+        None => throw("not on a goroutine"),
+    }
+}
+
+/// Lets other goroutines go first, if there are any. What waits: the goroutine, in its P's queue.
+/// On a thread that is not the runtime's: `sched_yield`. Go: `runtime.Gosched`.
+pub fn gosched() {
+    let Some(gp) = current() else {
+        let _ = gort_sys::raw::sched_yield();
+        return;
+    };
+    slot::lock();
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !gp.mp().pp().runq.is_empty() {
+        leave(gp, YIELD, 0);
+    }
+    slot::unlock();
+}
+
+/// Parks the goroutine until [`goready`]. `commit(gp, arg)` is called once it is off its stack:
+/// that is when somebody may ready it. Go: `gopark`.
+///
+/// Must be called on a goroutine.
+pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
+    let gp = here();
+    slot::lock();
+    gp.waitreason.set(reason as usize);
+    leave(gp, commit as *const () as usize, arg);
+    gp.waitreason.set(0);
+    slot::unlock();
+}
+
+/// Makes a parked goroutine runnable. From any thread, by the one party that has taken the
+/// goroutine from where its `commit` put it; twice is a throw. Go: `goready`.
+pub fn goready(gp: &'static G) {
+    slot::lock();
+    gp.status.readied();
+    match m::current().and_then(|mp| mp.p.get()) {
+        Some(pp) => runqput(pp, gp, true),
+        None => SCHED.lock().globrunqput(gp),
+    }
+    wake::wakep();
+    slot::unlock();
+}
+
+/// Ends the goroutine. The host's exit sequence has run.
+pub(crate) fn end() -> ! {
+    let gp = here();
+    slot::lock();
+    leave(gp, EXIT, 0);
+    throw("a goroutine that was over went on")
+}
+
+/// Goes from `gp` to whatever is next, and comes back when somebody resumes `gp`.
+fn leave(gp: &'static G, after: usize, arg: usize) {
+    gp.after.set(after);
+    gp.after_arg.set(arg);
+    let mp = gp.mp();
+    let pp = mp.pp();
+    let from = core::ptr::from_ref(gp).expose_provenance();
+    let left = match next_here(mp, pp, gp) {
+        // SAFETY: `next` came from our own queue, is suspended, and has a block of its own; the
+        // words of the block we leave are ours until the switch.
+        Some(next) => unsafe {
+            worker::take_on(mp, next);
+            let fs = next.fs.get();
+            host::carry(gp.fs.get(), fs);
+            switch::switch(gp.sp.as_ptr(), next.sp.get(), fs, from)
+        },
+        // SAFETY: nobody is on g0 while its M runs a goroutine.
+        None => unsafe {
+            switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left)
+        },
+    };
+    // On `gp` again, maybe on another M.
+    arrived(gp, left);
+}
+
+/// After a switch: deals with the goroutine that the M came from, if it came straight from one.
+#[inline(always)]
+fn arrived(gp: &'static G, left: usize) {
+    let left = core::ptr::with_exposed_provenance::<G>(left);
+    // SAFETY: a switch hands over null or the goroutine that was left, and those are never freed.
+    if let Some(left) = unsafe { left.as_ref() } {
+        finish(gp.mp(), left);
+    }
+}
+
+/// Where a new goroutine begins.
+pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
+    let gp = here();
+    arrived(gp, left);
+    slot::unlock();
+    let host = host::get();
+    // SAFETY: on a goroutine, before its first own instruction; then what its maker asked for
+    // (`newproc`'s contract); then its end.
+    unsafe {
+        (host.first_run)();
+        let entry: unsafe extern "C" fn(usize) =
+            core::mem::transmute::<usize, unsafe extern "C" fn(usize)>(gp.entry.get());
+        entry(gp.data.get());
+        (host.exit_sequence)();
+    }
+    end()
+}
+
+/// A goroutine that can be switched to straight from here: from our own queue, with a stack, not
+/// locked to another M. One that is not goes on by way of g0.
+#[inline(always)]
+fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'static G> {
+    if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
+        return None;
+    }
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0
+        && pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
+    {
+        return None;
+    }
+    let (next, _inherits) = pp.runq.get()?;
+    if next.lockedm.is_none() && (next.sp.get() != 0 || spawn::attach_warm(pp, next)) && !next.shares_tls() {
+        return Some(next);
+    }
+    mp.handoff.set(Some(next));
+    None
+}
+
+/// Completes what `gp` left its stack for.
+pub(crate) fn finish(mp: &'static M, gp: &'static G) {
+    match gp.after.get() {
+        YIELD => {
+            gp.status.yielded();
+            runqput(mp.pp(), gp, false);
+        }
+        EXIT => exit::gdestroy(mp.pp(), gp),
+        commit => {
+            gp.status.parked();
+            // SAFETY: `gopark` stored a `Commit` here.
+            let commit: Commit = unsafe { core::mem::transmute::<usize, Commit>(commit) };
+            if !commit(gp, gp.after_arg.get()) {
+                gp.status.readied();
+                runqput(mp.pp(), gp, true);
+            }
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! What all Ms share.
+
+use crate::lock::{Guard, Mutex, Rank};
+use crate::obj::g::G;
+use crate::obj::list::{Queue, Stack};
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
+use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering};
+
+/// As many Ps as there can be.
+pub(crate) const MAX_PROCS: usize = 1024;
+
+/// The scheduler's lists.
+pub(crate) struct Lists {
+    /// Ms that sleep without work.
+    pub(crate) midle: Stack<M>,
+    /// Ps that nobody owns.
+    pub(crate) pidle: Stack<P>,
+    /// The global run queue.
+    pub(crate) runq: Queue<G>,
+    /// Dead goroutines beyond what the Ps keep.
+    pub(crate) gfree: Stack<G>,
+    /// Goroutines that wait for memory for their stack.
+    pub(crate) starved: Queue<G>,
+    /// How many Ms there are, and how many have ever been.
+    pub(crate) mcount: usize,
+    pub(crate) mnext: usize,
+    /// How many Ps have yet to stop.
+    pub(crate) stopwait: usize,
+}
+
+/// What all Ms share. The counters are changed under the lock unless it says otherwise, and read
+/// without.
+pub(crate) struct Sched {
+    lists: Mutex<Lists>,
+    pub(crate) npidle: AtomicU32,
+    pub(crate) runqsize: AtomicUsize,
+    /// Ms that look for work. Changed without the lock.
+    pub(crate) nmspinning: AtomicU32,
+    /// Whether the world is to stop.
+    pub(crate) gcwaiting: AtomicU32,
+    /// Whether there are goroutines in `starved`.
+    pub(crate) nstarved: AtomicUsize,
+    /// The Ps, by number. Changed while the world is stopped.
+    pub(crate) allp: [Link<P>; MAX_PROCS],
+    pub(crate) gomaxprocs: AtomicU32,
+    /// Goroutines that have ever been allocated.
+    pub(crate) gallocated: AtomicUsize,
+    pub(crate) goidgen: AtomicUsize,
+    /// Made and buried by threads without a P, and by Ps that are no more.
+    pub(crate) spawned: AtomicUsize,
+    pub(crate) exited: AtomicUsize,
+    /// All Ms, newest first. Under the lock.
+    pub(crate) allm: Link<M>,
+    /// All goroutines ever allocated, newest first. Under the lock.
+    pub(crate) allg: Link<G>,
+    pub(crate) stopnote: crate::lock::Note,
+}
+
+pub(crate) static SCHED: Sched = Sched {
+    lists: Mutex::new(
+        Rank::Sched,
+        Lists {
+            midle: Stack::new(),
+            pidle: Stack::new(),
+            runq: Queue::new(),
+            gfree: Stack::new(),
+            starved: Queue::new(),
+            mcount: 0,
+            mnext: 0,
+            stopwait: 0,
+        },
+    ),
+    npidle: AtomicU32::new(0),
+    runqsize: AtomicUsize::new(0),
+    nmspinning: AtomicU32::new(0),
+    gcwaiting: AtomicU32::new(0),
+    nstarved: AtomicUsize::new(0),
+    allp: [const { Link::none() }; MAX_PROCS],
+    gomaxprocs: AtomicU32::new(0),
+    gallocated: AtomicUsize::new(0),
+    goidgen: AtomicUsize::new(1),
+    spawned: AtomicUsize::new(0),
+    exited: AtomicUsize::new(0),
+    allm: Link::none(),
+    allg: Link::none(),
+    stopnote: crate::lock::Note::new(),
+};
+
+impl Sched {
+    pub(crate) fn lock(&self) -> Guard<'_, Lists> {
+        self.lists.lock()
+    }
+
+    pub(crate) fn procs(&self) -> usize {
+        self.gomaxprocs.load(Ordering::Relaxed) as usize
+    }
+
+    /// Whether the world is to stop.
+    #[inline(always)]
+    pub(crate) fn stopping(&self) -> bool {
+        self.gcwaiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// The Ps in use.
+    pub(crate) fn ps(&self) -> impl Iterator<Item = &'static P> {
+        self.allp.iter().take(self.procs()).filter_map(Link::get)
+    }
+}
+
+impl Lists {
+    /// Go: `pidleput`.
+    pub(crate) fn pidleput(&mut self, pp: &'static P) {
+        pp.set_status(PStatus::Idle);
+        self.pidle.push(pp);
+        // Relaxed: ordered by the fences of the protocol in `sched/mod.rs`.
+        SCHED.npidle.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Go: `pidleget`.
+    pub(crate) fn pidleget(&mut self) -> Option<&'static P> {
+        let pp = self.pidle.pop()?;
+        SCHED.npidle.fetch_sub(1, Ordering::Relaxed);
+        Some(pp)
+    }
+
+    /// To the end of the global queue. Go: `globrunqput`.
+    pub(crate) fn globrunqput(&mut self, gp: &'static G) {
+        self.runq.push_back(gp);
+        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+    }
+
+    /// All of `batch` to the end of the global queue. Go: `globrunqputbatch`.
+    pub(crate) fn globrunqputbatch(&mut self, batch: &Queue<G>) {
+        self.runq.append(batch);
+        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+    }
+
+    /// The first of the global queue; up to `max` more of a fair share go to `pp`'s own queue.
+    /// Go: `globrunqget`.
+    pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
+        let share = self.runq.len() / SCHED.procs().max(1) + 1;
+        let first = self.runq.pop_front()?;
+        for _ in 1..share.min(max) {
+            let Some(gp) = self.runq.pop_front() else { break };
+            // `max` is at most half of an empty ring, so nothing spills.
+            pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
+        }
+        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+        Some(first)
+    }
+}
+
+/// Puts `gp` at the end of `pp`'s queue, or in front. The caller owns `pp`. Go: `runqput`.
+#[inline]
+pub(crate) fn runqput(pp: &'static P, gp: &'static G, next: bool) {
+    if next {
+        pp.runq.put_next(gp, runqputslow);
+    } else {
+        pp.runq.put(gp, runqputslow);
+    }
+}
+
+/// Half a queue and one more go to the global queue. Go: `runqputslow`.
+#[cold]
+fn runqputslow(batch: &super::runq::Batch<G>, gp: &'static G) {
+    let all = Queue::new();
+    for one in batch {
+        all.push_back(from_ring(*one));
+    }
+    all.push_back(gp);
+    SCHED.lock().globrunqputbatch(&all);
+}
+
+#[allow(unsafe_code)]
+fn from_ring(gp: *mut G) -> &'static G {
+    // SAFETY: the ring holds pointers made of `&'static G` (see `runq.rs`).
+    unsafe { &*gp }
+}

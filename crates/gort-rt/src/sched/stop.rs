@@ -1,0 +1,168 @@
+//! Stopping the world, and GOMAXPROCS. Go: `stopTheWorld`, `gcstopm`, `procresize`.
+//!
+//! # Safety
+//!
+//! Ps are allocated here, once for each number, and never freed.
+//!
+//! The world is stopped when no M owns a P but the one that stops it: nothing then changes a run
+//! queue, a free list or the idle lists. Goroutines give their P up at their next yield, park or
+//! end.
+
+#![allow(unsafe_code)]
+
+use super::state::{Lists, MAX_PROCS, SCHED};
+use super::wake::{startm, wakep};
+use super::worker::{acquirep, releasep, stopm};
+use crate::obj::g::current;
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
+use crate::prim::{AtomicU32, Ordering};
+use gort_sys::context::slot;
+use gort_sys::Errno;
+
+/// Who may stop the world.
+static WORLD: AtomicU32 = AtomicU32::new(0);
+
+/// Nanoseconds between two looks at whether the world has stopped.
+const LOOK: u64 = 10_000_000;
+
+/// Sets how many goroutines run at the same time, between 1 and 1024, and returns how many there
+/// were. Waits (G, or the thread) until all running goroutines have yielded.
+/// Go: `runtime.GOMAXPROCS`.
+///
+/// # Errors
+///
+/// `ENOMEM` when there is no memory for more; nothing has changed then.
+pub fn gomaxprocs(count: usize) -> Result<usize, Errno> {
+    let count = count.clamp(1, MAX_PROCS);
+    // Acquire: pairs with the Release below.
+    while WORLD.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
+        super::park::gosched();
+    }
+    slot::lock();
+    let before = SCHED.procs();
+    let mut result = Ok(before);
+    if count != before {
+        let mp = current().map(crate::obj::g::G::mp);
+        stop(mp);
+        result = procresize(count).map(|()| before);
+        start(mp);
+    }
+    // Release: pairs with the Acquire above.
+    WORLD.store(0, Ordering::Release);
+    slot::unlock();
+    result
+}
+
+/// Waits until no other M owns a P. `mp`, if the caller has one, keeps its own.
+fn stop(mp: Option<&'static M>) {
+    let mut lists = SCHED.lock();
+    lists.stopwait = SCHED.procs();
+    SCHED.stopnote.clear();
+    SCHED.gcwaiting.store(1, Ordering::Relaxed);
+    if let Some(mp) = mp {
+        mp.pp().set_status(PStatus::Stopped);
+        lists.stopwait -= 1;
+    }
+    while let Some(pp) = lists.pidleget() {
+        pp.set_status(PStatus::Stopped);
+        lists.stopwait -= 1;
+    }
+    let wait = lists.stopwait != 0;
+    drop(lists);
+    while wait && !SCHED.stopnote.sleep_for(LOOK) {}
+}
+
+/// `pp` has stopped. Under the lock.
+pub(super) fn stopped(lists: &mut Lists, pp: &'static P) {
+    pp.set_status(PStatus::Stopped);
+    lists.stopwait -= 1;
+    if lists.stopwait == 0 {
+        SCHED.stopnote.wakeup();
+    }
+}
+
+/// `mp` gives its P up for the world to stop, and sleeps. Go: `gcstopm`.
+pub(super) fn gcstopm(mp: &'static M) {
+    if mp.is_spinning() {
+        mp.spinning.set(0);
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    }
+    let pp = releasep(mp);
+    stopped(&mut SCHED.lock(), pp);
+    stopm(mp);
+}
+
+/// Lets the world go on. `mp`, if any, gets a P for the one it stopped with.
+fn start(mp: Option<&'static M>) {
+    if let Some(mp) = mp {
+        let pp = match mp.p.get() {
+            Some(pp) if pp.status() != PStatus::Dead => pp,
+            _ => {
+                mp.p.set(None);
+                match SCHED.allp[0].get() {
+                    Some(pp) => pp,
+                    None => crate::throw::throw("there is no P 0"),
+                }
+            }
+        };
+        mp.p.set(None);
+        acquirep(mp, pp);
+    }
+    SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    for pp in SCHED.ps() {
+        if pp.status() != PStatus::Stopped {
+            continue;
+        }
+        if pp.runq.is_empty() {
+            SCHED.lock().pidleput(pp);
+        } else {
+            pp.set_status(PStatus::Idle);
+            startm(pp, false);
+        }
+    }
+    wakep();
+}
+
+/// Makes there be `count` Ps, all stopped. The world is stopped, or has not begun.
+pub(super) fn procresize(count: usize) -> Result<(), Errno> {
+    for (id, link) in SCHED.allp.iter().enumerate().take(count) {
+        let pp = match link.get() {
+            Some(pp) => pp,
+            None => {
+                let at = crate::mem::alloc::<P>(1)?;
+                // SAFETY: fresh memory of the runtime's own, never freed.
+                let pp: &'static P = unsafe {
+                    at.write(P::new());
+                    &*at
+                };
+                pp.id.set(id);
+                pp.random.set(id.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1);
+                link.set(Some(pp));
+                pp
+            }
+        };
+        if pp.status() == PStatus::Dead {
+            pp.set_status(PStatus::Stopped);
+        }
+    }
+    for pp in SCHED.allp.iter().skip(count).filter_map(|link| link.get()) {
+        if pp.status() != PStatus::Dead {
+            bury(pp);
+        }
+    }
+    SCHED.gomaxprocs.store(count as u32, Ordering::Relaxed);
+    Ok(())
+}
+
+/// What `pp` had goes to everybody.
+fn bury(pp: &'static P) {
+    let mut lists = SCHED.lock();
+    while let Some((gp, _)) = pp.runq.get() {
+        lists.globrunqput(gp);
+    }
+    pp.gfree.move_to(&lists.gfree, usize::MAX);
+    drop(lists);
+    pp.slots.clear();
+    pp.set_status(PStatus::Dead);
+}

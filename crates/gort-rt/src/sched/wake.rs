@@ -1,0 +1,136 @@
+//! Waking and starting Ms. Go: `wakep`, `startm`, `handoffp`, `newm`.
+//!
+//! # Safety
+//!
+//! A new M's memory is written before the thread that gets its address starts.
+
+#![allow(unsafe_code)]
+
+use super::state::{Lists, SCHED};
+use super::worker;
+use crate::host;
+use crate::obj::m::M;
+use crate::obj::p::P;
+use crate::prim::{Ordering, fence};
+use crate::throw::{Say, throw_with};
+use gort_sys::Errno;
+
+/// There is new work: sees to it that somebody looks for it, if a P is free to run it.
+#[inline]
+pub(crate) fn wakep() {
+    // SeqCst: between the queue we have just filled and the two counters, as `find` has it the
+    // other way round (see `sched/mod.rs`). Weaker would let the reads go first.
+    fence(Ordering::SeqCst);
+    if SCHED.npidle.load(Ordering::Relaxed) != 0 && SCHED.nmspinning.load(Ordering::Relaxed) == 0 {
+        wakep_slow();
+    }
+}
+
+#[cold]
+fn wakep_slow() {
+    // Be the one; the others are content that somebody looks.
+    if SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return;
+    }
+    let pp = SCHED.lock().pidleget();
+    match pp {
+        Some(pp) => startm(pp, true),
+        None => {
+            SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+        }
+    }
+}
+
+/// Gets an M to run `pp`: an idle one, or a new one. If `spinning`, the caller has counted it in
+/// `nmspinning`.
+pub(crate) fn startm(pp: &'static P, spinning: bool) {
+    let mut lists = SCHED.lock();
+    let Some(mp) = lists.midle.pop() else {
+        let id = lists.mnext;
+        lists.mnext += 1;
+        lists.mcount += 1;
+        drop(lists);
+        return newm(pp, spinning, id);
+    };
+    drop(lists);
+    mp.spinning.set(usize::from(spinning));
+    mp.nextp.set(Some(pp));
+    mp.park.wakeup();
+}
+
+/// Makes an M. If the machine refuses another thread, `pp` becomes idle again and the Ms that there
+/// are go on without; if there is none, that is the end.
+fn newm(pp: &'static P, spinning: bool, id: usize) {
+    let started = allocm(id).and_then(|mp| {
+        mp.spinning.set(usize::from(spinning));
+        mp.nextp.set(Some(pp));
+        let host = host::get();
+        let arg = core::ptr::from_ref(mp).expose_provenance();
+        // SAFETY: `mstart` takes the address of an M of its own.
+        unsafe { (host.start_thread)(worker::mstart, arg) }
+    });
+    let Err(errno) = started else { return };
+    if spinning {
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    }
+    let mut lists = SCHED.lock();
+    lists.mcount -= 1;
+    if lists.mcount == 0 {
+        no_thread(errno);
+    }
+    give_back(&mut lists, pp);
+}
+
+/// What `pp` had queued must not wait for the thread that could not be had.
+fn give_back(lists: &mut Lists, pp: &'static P) {
+    while let Some((gp, _)) = pp.runq.get() {
+        lists.globrunqput(gp);
+    }
+    lists.pidleput(pp);
+}
+
+#[cold]
+fn no_thread(errno: Errno) -> ! {
+    throw_with(&[
+        Say::Text("cannot start a thread, and there is none: "),
+        Say::Text(errno.message()),
+        Say::Text(" (a limit on processes or memory?)"),
+    ])
+}
+
+/// An M that no thread has yet.
+fn allocm(id: usize) -> Result<&'static M, Errno> {
+    let at = crate::mem::alloc::<M>(1)?;
+    // SAFETY: fresh memory of the runtime's own, never freed.
+    let mp: &'static M = unsafe {
+        at.write(M::new());
+        &*at
+    };
+    mp.id.set(id);
+    mp.g0.m.set(Some(mp));
+    Ok(mp)
+}
+
+/// Gives `pp` to whoever has work for it, or makes it idle. The caller no longer owns it.
+/// Go: `handoffp`.
+pub(crate) fn handoffp(pp: &'static P) {
+    if !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+        return startm(pp, false);
+    }
+    // Nobody looks for work and nobody is idle: this one could be missed.
+    if SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed) == 0
+        && SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    {
+        return startm(pp, true);
+    }
+    let mut lists = SCHED.lock();
+    if SCHED.stopping() {
+        super::stop::stopped(&mut lists, pp);
+        return;
+    }
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+        drop(lists);
+        return startm(pp, false);
+    }
+    lists.pidleput(pp);
+}

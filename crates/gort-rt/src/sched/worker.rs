@@ -1,0 +1,184 @@
+//! An M's life: it starts, owns a P, runs goroutines, sleeps, ends. Go: `mstart`, `schedule`,
+//! `execute`, `stopm`, `mexit`.
+//!
+//! # Safety
+//!
+//! The scheduler stack (g0) is the thread's own, below [`mstart`]'s frame. Nobody is on it while
+//! the M runs a goroutine, so each return to it begins at the same place, `g0_sp`, over whatever
+//! was there. A goroutine is resumed by the one M that took it from a queue, with the thread
+//! pointer of its own block, or of the thread if it shares that.
+
+#![allow(unsafe_code)]
+
+use super::state::SCHED;
+use super::{exit, find, lockm, park, spawn};
+use crate::host;
+use crate::obj::g::{G, setg};
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
+use crate::prim::Ordering;
+use crate::throw::throw;
+use gort_sys::context::{slot, switch};
+use gort_sys::raw;
+
+/// How much of the thread's stack [`mstart`] keeps for its own frame, which is needed again when
+/// the thread ends.
+const RESERVE: usize = 4096;
+
+/// Where a thread of the runtime begins; `arg` is its M's address.
+pub(crate) unsafe extern "C" fn mstart(arg: usize) {
+    // SAFETY: `newm` passed the address of an M that nobody else starts.
+    let mp: &'static M = unsafe { &*core::ptr::with_exposed_provenance::<M>(arg) };
+    mp.fs.set(slot::thread_pointer());
+    mp.tid.store(raw::gettid().0, Ordering::Relaxed);
+    setg(&mp.g0);
+    slot::lock();
+    {
+        let _lists = SCHED.lock();
+        mp.alllink.set(SCHED.allm.get());
+        SCHED.allm.set(Some(mp));
+    }
+    let here = core::ptr::from_ref(&arg).addr();
+    let base = (here - RESERVE) & !63;
+    mp.g0_sp.set(base);
+    // SAFETY: the thread's own stack, below this frame; it is left for the scheduler, which comes
+    // back here by `exit_sp` when the thread is to end.
+    unsafe {
+        let sp = switch::prepare(base, begin);
+        switch::switch(mp.exit_sp.as_ptr(), sp, mp.fs.get(), 0);
+    }
+    slot::set_current(0);
+    slot::unlock();
+}
+
+/// The first thing on the scheduler stack.
+unsafe extern "C" fn begin(_from: usize) -> ! {
+    let Some(mp) = crate::obj::m::current() else { throw("an M does not know itself") };
+    if let Some(pp) = mp.nextp.take() {
+        acquirep(mp, pp);
+    }
+    schedule(mp)
+}
+
+/// Where a goroutine's M goes on when it has left the goroutine without knowing the next.
+pub(crate) unsafe extern "C" fn left(from: usize) -> ! {
+    // SAFETY: `park::leave` passes the goroutine it has left.
+    let gp: &'static G = unsafe { &*core::ptr::with_exposed_provenance::<G>(from) };
+    let mp = gp.mp();
+    if gp.shares_tls() {
+        setg(&mp.g0);
+    } else {
+        // SAFETY: the block is not running any more, and still ours.
+        unsafe { host::carry(gp.fs.get(), mp.fs.get()) };
+    }
+    mp.curg.set(None);
+    let ended = gp.after.get() == park::EXIT && mp.lockedg.is(gp);
+    park::finish(mp, gp);
+    if ended {
+        mexit(mp);
+    }
+    schedule(mp)
+}
+
+/// Runs goroutines for ever. On g0.
+fn schedule(mp: &'static M) -> ! {
+    loop {
+        if let Some(gp) = mp.lockedg.get() {
+            lockm::stoplockedm(mp);
+            execute(mp, gp);
+        }
+        let gp = mp.handoff.take().unwrap_or_else(|| find::findrunnable(mp));
+        if mp.is_spinning() {
+            find::resetspinning(mp);
+        }
+        if !gp.lockedm.is_none() {
+            lockm::startlockedm(mp, gp);
+            continue;
+        }
+        if gp.sp.get() == 0 && spawn::attach(mp.pp(), gp).is_err() {
+            exit::starve(gp);
+            continue;
+        }
+        execute(mp, gp)
+    }
+}
+
+/// Makes `gp` the goroutine that `mp` runs; what is left is the switch.
+#[inline(always)]
+pub(crate) fn take_on(mp: &'static M, gp: &'static G) {
+    gp.status.execute();
+    gp.m.set(Some(mp));
+    mp.curg.set(Some(gp));
+    mp.pp().schedtick.bump();
+}
+
+/// Runs `gp`. Go: `execute`.
+fn execute(mp: &'static M, gp: &'static G) -> ! {
+    take_on(mp, gp);
+    // SAFETY: we have taken `gp` from the one place that held it; nothing on this stack is needed.
+    unsafe {
+        let fs = if gp.shares_tls() {
+            setg(gp);
+            mp.fs.get()
+        } else {
+            host::carry(mp.fs.get(), gp.fs.get());
+            gp.fs.get()
+        };
+        switch::gogo(gp.sp.get(), fs, 0)
+    }
+}
+
+/// `mp` owns `pp` from here on. Go: `acquirep`.
+pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
+    if !mp.p.is_none() {
+        throw("acquirep: the M has a P already");
+    }
+    pp.m.set(Some(mp));
+    pp.set_status(PStatus::Running);
+    mp.p.set(Some(pp));
+}
+
+/// `mp` no longer owns its P. Go: `releasep`.
+pub(crate) fn releasep(mp: &'static M) -> &'static P {
+    let pp = mp.pp();
+    pp.m.set(None);
+    pp.set_status(PStatus::Idle);
+    mp.p.set(None);
+    pp
+}
+
+/// Sleeps until somebody has a P for `mp`. Go: `stopm`.
+pub(crate) fn stopm(mp: &'static M) {
+    SCHED.lock().midle.push(mp);
+    sleep(mp);
+}
+
+/// Sleeps until woken with a P in `nextp`.
+pub(crate) fn sleep(mp: &'static M) {
+    mp.park.sleep();
+    mp.park.clear();
+    match mp.nextp.take() {
+        Some(pp) => acquirep(mp, pp),
+        None => throw("an M was woken without a P"),
+    }
+}
+
+/// Ends the thread: the goroutine that was locked to it is over, and may have changed the thread in
+/// ways that others must not find. Go: `mexit`.
+fn mexit(mp: &'static M) -> ! {
+    {
+        let mut lists = SCHED.lock();
+        lists.mcount -= 1;
+        let mut link = &SCHED.allm;
+        while let Some(here) = link.get() {
+            if core::ptr::eq(here, mp) {
+                link.set(mp.alllink.get());
+                break;
+            }
+            link = &here.alllink;
+        }
+    }
+    super::wake::handoffp(releasep(mp));
+    // SAFETY: back to `mstart`, whose frame is intact.
+    unsafe { switch::gogo(mp.exit_sp.get(), mp.fs.get(), 0) }
+}

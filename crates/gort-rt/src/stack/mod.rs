@@ -1,0 +1,19 @@
+//! Stacks: reserved large, committed by the kernel as they are touched, guarded, never moved.
+//!
+//! ```text
+//!   lo                                                              hi
+//!   | guard | stack, grows down  <-  | TLS block | control block | Slot |
+//! ```
+//!
+//! One slot is one power of two of address space in a mapping that holds many ([`arena`]). The
+//! `Slot` record at its top links it into free lists; the page it lies in is touched anyway, by the
+//! control block. A slot keeps its TLS block when it goes back to a list ([`pool`]), so the next
+//! goroutine on it finds both warm.
+
+mod arena;
+mod pool;
+mod slot;
+
+pub(crate) use arena::{class_for, ensure_room};
+pub(crate) use pool::{SlotCache, get_global, put_global, take_fresh};
+pub(crate) use slot::{DEFAULT_CLASS, Slot};

@@ -1,0 +1,92 @@
+//! Free slots: a few warm ones for each P, the rest in one list a size.
+//!
+//! A P's own list is last in, first out: the slot that a goroutine has just left is the one the
+//! next goroutine gets, with its pages and TLS block in the cache. What spills into the common list
+//! is trimmed to a few pages.
+
+use super::arena::{self, MAX_CLASS};
+use super::slot::{DEFAULT_CLASS, Slot};
+use crate::lock::{Mutex, Rank};
+use crate::obj::list::Stack;
+use gort_sys::Errno;
+
+/// How many slots a P keeps, and how many go over at a time.
+const KEEP: usize = 64;
+const BATCH: usize = KEEP / 2;
+
+/// A P's free slots of the default size. The owner's.
+#[derive(Debug)]
+pub(crate) struct SlotCache(Stack<Slot>);
+
+impl SlotCache {
+    pub(crate) const fn new() -> SlotCache {
+        SlotCache(Stack::new())
+    }
+
+    /// A slot whose TLS block is ready but for [`Slot::renew`].
+    #[inline]
+    pub(crate) fn get_built(&self) -> Option<&'static Slot> {
+        let slot = self.0.pop()?;
+        if slot.is_built() {
+            return Some(slot);
+        }
+        self.0.push(slot);
+        None
+    }
+
+    /// Any slot that is free already.
+    pub(crate) fn get(&self) -> Option<&'static Slot> {
+        self.0.pop().or_else(|| {
+            FREE.lock()[DEFAULT_CLASS].move_to(&self.0, BATCH);
+            self.0.pop()
+        })
+    }
+
+    /// Takes a slot back.
+    #[inline]
+    pub(crate) fn put(&self, slot: &'static Slot) {
+        if slot.class() != DEFAULT_CLASS {
+            return put_global(slot);
+        }
+        self.0.push(slot);
+        if self.0.len() > KEEP {
+            self.spill(BATCH);
+        }
+    }
+
+    /// Gives `count` slots to the common list.
+    pub(crate) fn spill(&self, count: usize) {
+        for _ in 0..count {
+            let Some(slot) = self.0.pop() else { break };
+            put_global(slot);
+        }
+    }
+
+    /// Gives all of them.
+    pub(crate) fn clear(&self) {
+        self.spill(usize::MAX);
+    }
+}
+
+static FREE: Mutex<[Stack<Slot>; MAX_CLASS + 1]> =
+    Mutex::new(Rank::StackFree, [const { Stack::new() }; MAX_CLASS + 1]);
+
+/// A free slot of a size from the common list.
+pub(crate) fn get_global(class: usize) -> Option<&'static Slot> {
+    FREE.lock()[class].pop()
+}
+
+/// Into the common list.
+pub(crate) fn put_global(slot: &'static Slot) {
+    slot.trim();
+    FREE.lock()[slot.class()].push(slot);
+}
+
+/// A slot that has never been used.
+///
+/// # Errors
+///
+/// `ENOMEM`: see [`arena::carve`].
+pub(crate) fn take_fresh(class: usize) -> Result<&'static Slot, Errno> {
+    arena::carve(class)
+}

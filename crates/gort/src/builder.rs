@@ -1,0 +1,155 @@
+//! Starting goroutines.
+//!
+//! # Safety
+//!
+//! `newproc` is given an entry that does not unwind and data that is its alone.
+
+#![allow(unsafe_code)]
+
+use crate::join::{Inner, JoinHandle};
+use crate::scope::ScopeData;
+use crate::task::{Joinable, Task};
+use crate::{boot, host};
+use gort_rt::Spawn;
+use std::io;
+use std::sync::Arc;
+
+/// Starts a goroutine that runs `f`, as [`std::thread::spawn`] starts a thread, from anywhere: the
+/// first call starts the runtime.
+///
+/// Does not block. The goroutine runs when a P gets to it; on its own stack, with its own
+/// thread-locals, on any thread.
+///
+/// ```
+/// let answer = gort::go(|| 6 * 7);
+/// assert_eq!(answer.join().unwrap(), 42);
+/// ```
+///
+/// # Panics
+///
+/// When there is no memory for it; [`Builder::spawn`] gives an error instead. When the runtime
+/// cannot run on this system.
+#[doc(alias = "newproc")]
+pub fn go<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match Builder::new().spawn(f) {
+        Ok(handle) => handle,
+        Err(error) => panic!("gort::go: cannot start a goroutine: {error}"),
+    }
+}
+
+/// What a goroutine is to be, as [`std::thread::Builder`].
+///
+/// ```
+/// let worker = gort::Builder::new().name("worker".into()).stack_size(1 << 20);
+/// let handle = worker.spawn(|| 1)?;
+/// assert_eq!(handle.name(), Some("worker"));
+/// # handle.join().unwrap();
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Default)]
+#[must_use = "a builder starts nothing until `spawn`"]
+pub struct Builder {
+    name: Option<String>,
+    stack_size: Option<usize>,
+}
+
+impl Builder {
+    /// The defaults: no name; a stack of 256 KiB less guard and thread-local storage, or what
+    /// `GORT_STACK` says.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// Names it, for panic messages and dumps.
+    pub fn name(mut self, name: String) -> Builder {
+        self.name = Some(name);
+        self
+    }
+
+    /// How much stack it can use, in bytes. That much address space is reserved (rounded up to a
+    /// power of two with guard and thread-local storage); memory is what it touches.
+    pub fn stack_size(mut self, bytes: usize) -> Builder {
+        self.stack_size = Some(bytes);
+        self
+    }
+
+    /// Starts it; see [`go`].
+    ///
+    /// # Errors
+    ///
+    /// `OutOfMemory` when there is no memory or address space for it, or for a stack of more than
+    /// about 1 GiB; `Unsupported` when the runtime cannot run on this system. Nothing has happened
+    /// then but that `f` is dropped.
+    pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `'static`, so it may run for ever.
+        unsafe { self.start(f, None, false) }.map(|task| JoinHandle(Inner::new(task)))
+    }
+
+    /// Starts one that has no thread-local storage of its own: it sees that of whatever thread it
+    /// runs on. It costs a page less, and a switch is a little cheaper.
+    ///
+    /// # Errors
+    ///
+    /// As for [`spawn`](Builder::spawn).
+    ///
+    /// # Safety
+    ///
+    /// Neither `f` nor anything it calls keeps a reference to, or a borrow of, a thread-local
+    /// variable, or anything that depends on the thread's identity, across a point where the
+    /// goroutine may yield or park: `println!`, a panic that is caught further up, `Rc` in a
+    /// `thread_local!`, a lock guard of a reentrant lock are examples.
+    pub unsafe fn spawn_shared_tls<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        // SAFETY: `'static`; the rest is the caller's contract.
+        unsafe { self.start(f, None, true) }.map(|task| JoinHandle(Inner::new(task)))
+    }
+
+    /// # Safety
+    ///
+    /// What `f` borrows outlives the goroutine. With `shared_tls`, see `spawn_shared_tls`.
+    pub(crate) unsafe fn start<'a, F, T>(
+        self,
+        f: F,
+        scope: Option<Arc<ScopeData>>,
+        shared_tls: bool,
+    ) -> io::Result<Arc<dyn Joinable<T> + Send + Sync + 'a>>
+    where
+        F: FnOnce() -> T + Send + 'a,
+        T: Send + 'a,
+    {
+        boot::ensure()?;
+        let task = Task::new(self.name.map(String::into_boxed_str), scope, f);
+        let name = task.state().name.as_deref();
+        let spawn = Spawn {
+            entry: Task::<F, T>::run,
+            data: Arc::into_raw(Arc::clone(&task)).expose_provenance(),
+            stack: self.stack_size.or(host::default_stack()),
+            name: name.map_or((0, 0), |name| (name.as_ptr().expose_provenance(), name.len())),
+            shared_tls,
+        };
+        // SAFETY: `run` does not unwind, takes the count just given away, and may run as long as
+        // the caller says. The name lives in the task.
+        match unsafe { gort_rt::newproc(&spawn) } {
+            Ok(id) => {
+                task.set_id(id);
+                Ok(task)
+            }
+            Err(errno) => {
+                // SAFETY: the goroutine does not exist: the count comes back.
+                drop(unsafe { Arc::from_raw(Arc::as_ptr(&task)) });
+                Err(errno.into())
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+//! What a glibc program gives the runtime.
+//!
+//! # Safety
+//!
+//! The functions of [`gort_rt::host::Host`]'s table, each with the contract written there.
+
+#![allow(unsafe_code)]
+
+mod overflow;
+mod procs;
+mod thread;
+pub(crate) mod tls;
+
+pub(crate) use procs::{default_procs, num_cpu};
+
+use gort_rt::host::{Host, Room};
+use gort_sys::Errno;
+use std::io;
+use std::sync::OnceLock;
+use tls::Tls;
+
+static TLS: OnceLock<&'static Tls> = OnceLock::new();
+
+fn tls() -> &'static Tls {
+    match TLS.get() {
+        Some(tls) => tls,
+        None => unreachable!("the runtime has started without a host"),
+    }
+}
+
+/// Finds out what this system has, and fills the table.
+///
+/// # Errors
+///
+/// `Unsupported`, with the reason.
+pub(crate) fn start() -> io::Result<&'static Host> {
+    static HOST: OnceLock<Host> = OnceLock::new();
+    let unsupported = |why: String| io::Error::new(io::ErrorKind::Unsupported, why);
+    let tls = tls::get().map_err(|why| unsupported(why.to_string()))?;
+    if tls.malloc_words().is_empty() {
+        return Err(unsupported("malloc's per-thread words were not found in this libc".into()));
+    }
+    overflow::install()?;
+    TLS.get_or_init(|| tls);
+    Ok(HOST.get_or_init(|| Host {
+        start_thread: thread::start,
+        tls_reserve: tls.reserve(),
+        tls_build: |room: Room| -> Result<usize, Errno> {
+            // SAFETY: the table's contract: a slot's room, on an ordinary thread.
+            unsafe { self::tls().build(room.lo, room.hi, room.guard) }
+        },
+        // SAFETY (of the four): the table's contracts are those of the functions.
+        tls_reset: |fs, room: Room| unsafe { self::tls().reset(fs, room.lo, room.hi, room.guard) },
+        tls_destroy: |fs| unsafe { self::tls().destroy(fs) },
+        stack_top: |fs| self::tls().stack_top(fs),
+        first_run: || unsafe { self::tls().first_run() },
+        exit_sequence: || unsafe { self::tls().exit_sequence() },
+        carried: tls.malloc_words(),
+        tls_generation: || self::tls().generation() as usize,
+        fsgsbase: tls::has_fsgsbase(),
+    }))
+}
+
+/// Runs the destructors of the goroutine's thread-locals.
+///
+/// # Safety
+///
+/// On a goroutine, after its last own instruction.
+pub(crate) unsafe fn exit_sequence() {
+    // SAFETY: the caller's contract.
+    unsafe { tls().exit_sequence() }
+}
+
+/// `GORT_STACK`: the default stack size in bytes, with `K` or `M` if wanted.
+pub(crate) fn default_stack() -> Option<usize> {
+    static STACK: OnceLock<Option<usize>> = OnceLock::new();
+    *STACK.get_or_init(|| {
+        let text = std::env::var("GORT_STACK").ok()?;
+        let (digits, unit) = match text.to_ascii_uppercase() {
+            text if text.ends_with('K') => (text[..text.len() - 1].to_owned(), 1 << 10),
+            text if text.ends_with('M') => (text[..text.len() - 1].to_owned(), 1 << 20),
+            text => (text, 1),
+        };
+        digits.parse::<usize>().ok()?.checked_mul(unit)
+    })
+}

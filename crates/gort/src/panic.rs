@@ -1,0 +1,90 @@
+//! Panics on goroutines.
+//!
+//! A panic unwinds to the goroutine's root and becomes the error that
+//! [`join`](crate::JoinHandle::join) returns; other goroutines go on. Under the policy *crash*
+//! (`GORT_PANIC=crash`, or `#[gort::main(panic = "crash")]`) a panic that reaches the root ends the
+//! process with exit status 2, as in Go. The message is std's, with the goroutine's number and name
+//! in the place of the thread's.
+
+use std::any::Any;
+use std::backtrace::{Backtrace, BacktraceStatus};
+use std::cell::RefCell;
+use std::io::Write;
+use std::panic::{AssertUnwindSafe, PanicHookInfo, catch_unwind, resume_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+static CRASH: AtomicBool = AtomicBool::new(false);
+
+thread_local! {
+    /// Where the last panic of this goroutine happened, for the policy *crash*.
+    static TRACE: RefCell<Option<Backtrace>> = const { RefCell::new(None) };
+}
+
+/// Runs `f` and gives a panic back as a value: [`std::panic::catch_unwind`], except that
+/// [`goexit`](crate::goexit) passes through.
+///
+/// ```
+/// let caught = gort::panic::recover(|| { if true { panic!("oh"); } });
+/// assert_eq!(caught.unwrap_err().downcast_ref(), Some(&"oh"));
+/// ```
+///
+/// # Errors
+///
+/// The panic's payload.
+pub fn recover<T>(f: impl FnOnce() -> T) -> Result<T, Box<dyn Any + Send>> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| {
+        if crate::goexit::is_goexit(&*payload) {
+            resume_unwind(payload);
+        }
+        payload
+    })
+}
+
+/// Whether a panic that reaches a goroutine's root ends the process.
+pub(crate) fn set_crash(crash: bool) {
+    CRASH.store(crash, Ordering::Relaxed);
+}
+
+/// Puts the goroutine's number and name into panic messages. Panics of other threads go to the hook
+/// that was there before.
+pub(crate) fn install_hook() {
+    let before = take_hook();
+    set_hook(Box::new(move |info| match gort_rt::current() {
+        Some(_) => report(info),
+        None => before(info),
+    }));
+}
+
+fn report(info: &PanicHookInfo<'_>) {
+    let message = info.payload_as_str().unwrap_or("Box<dyn Any>");
+    let place = info.location().map(|place| format!("{place}:\n")).unwrap_or_default();
+    let text = format!("\n{} panicked at {place}{message}\n", crate::runtime::title());
+    let mut err = std::io::stderr().lock();
+    let _ = err.write_all(text.as_bytes());
+    let trace = if CRASH.load(Ordering::Relaxed) {
+        TRACE.set(Some(Backtrace::force_capture()));
+        return;
+    } else {
+        Backtrace::capture()
+    };
+    let _ = match trace.status() {
+        BacktraceStatus::Captured => write!(err, "stack backtrace:\n{trace}"),
+        _ => writeln!(
+            err,
+            "note: run with `RUST_BACKTRACE=1` environment variable to display a backtrace"
+        ),
+    };
+}
+
+/// A panic that nobody caught has reached its goroutine's root.
+pub(crate) fn reached_the_root(_payload: &(dyn Any + Send)) {
+    if !CRASH.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut err = std::io::stderr().lock();
+    if let Some(trace) = TRACE.take() {
+        let _ = write!(err, "{} [running]:\n{trace}", crate::runtime::title());
+    }
+    let _ = err.flush();
+    std::process::exit(2)
+}

@@ -1,0 +1,138 @@
+//! Asking and steering the runtime.
+
+use crate::join::GoId;
+use std::marker::PhantomData;
+
+/// The goroutine this runs on; `None` on an ordinary thread.
+pub fn current() -> Option<GoId> {
+    gort_rt::current().map(|gp| GoId(gp.id()))
+}
+
+/// `goroutine 7 [name]`, or `thread 'name'`, for messages.
+pub(crate) fn title() -> String {
+    match gort_rt::current() {
+        Some(gp) => match gp.name_here() {
+            Some(name) => format!("goroutine {} [{name}]", gp.id()),
+            None => format!("goroutine {}", gp.id()),
+        },
+        None => format!("thread '{}'", std::thread::current().name().unwrap_or("<unnamed>")),
+    }
+}
+
+/// Ties the goroutine to its thread while the guard lives: it runs on no other, and the thread runs
+/// no other goroutine. For what belongs to the kernel's thread: namespaces, signal mask, affinity,
+/// credentials of one thread, ptrace. A goroutine that ends with a guard leaked ends its thread.
+/// On an ordinary thread it does nothing. Go: `runtime.LockOSThread`.
+///
+/// ```
+/// gort::run(|| {
+///     let _guard = gort::lock_os_thread();
+///     let thread = gort_sys::raw::gettid();
+///     gort::gosched();
+///     assert_eq!(gort_sys::raw::gettid(), thread);
+/// });
+/// ```
+#[doc(alias = "LockOSThread")]
+pub fn lock_os_thread() -> OsThreadGuard {
+    gort_rt::lock_os_thread();
+    OsThreadGuard { not_send: PhantomData }
+}
+
+/// See [`lock_os_thread`].
+#[derive(Debug)]
+#[must_use = "the goroutine is unlocked when the guard is dropped"]
+pub struct OsThreadGuard {
+    not_send: PhantomData<*const ()>,
+}
+
+impl Drop for OsThreadGuard {
+    fn drop(&mut self) {
+        gort_rt::unlock_os_thread();
+    }
+}
+
+/// How many goroutines run at the same time: sets it if `count` is given (1 to 1024), and returns
+/// what it was. Setting it waits until every running goroutine has yielded, parked or ended. Starts
+/// the runtime if need be.
+///
+/// The default is what the process may use: its affinity mask and cgroup quota, or `GOMAXPROCS`.
+///
+/// # Panics
+///
+/// When the runtime cannot run on this system, or has no memory for more.
+pub fn gomaxprocs(count: Option<usize>) -> usize {
+    if let Err(error) = crate::boot::ensure() {
+        panic!("gort::runtime::gomaxprocs: {error}");
+    }
+    match count.map(gort_rt::gomaxprocs) {
+        None => gort_rt::procs(),
+        Some(Ok(before)) => before,
+        Some(Err(errno)) => panic!("gort::runtime::gomaxprocs: {errno}"),
+    }
+}
+
+/// How many CPUs the process may use: its affinity mask, read now.
+pub fn num_cpu() -> usize {
+    crate::host::num_cpu()
+}
+
+/// How many goroutines have been started and are not over.
+pub fn num_goroutine() -> usize {
+    gort_rt::numgoroutine()
+}
+
+/// How goroutines come by their thread-local storage on this system.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// Blocks of their own, built by the dynamic linker, with malloc's caches carried along.
+    Full,
+}
+
+/// The runtime's figures, each read by itself.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// See [`Tier`].
+    pub tier: Tier,
+    /// Goroutines that are not over.
+    pub goroutines: usize,
+    /// Goroutines ever started.
+    pub spawned: usize,
+    /// GOMAXPROCS.
+    pub procs: usize,
+    /// Ps without work.
+    pub idle_procs: usize,
+    /// Threads of the runtime.
+    pub threads: usize,
+    /// Those that sleep without work.
+    pub idle_threads: usize,
+    /// Those that look for work.
+    pub spinning_threads: usize,
+    /// Goroutines in the global run queue.
+    pub global_queue: usize,
+    /// Goroutines in the Ps' own run queues.
+    pub local_queues: usize,
+    /// How often a P has taken goroutines from another.
+    pub steals: usize,
+    /// How often a goroutine was switched to.
+    pub switches: usize,
+}
+
+/// The present figures.
+pub fn stats() -> Stats {
+    let figures = gort_rt::figures();
+    Stats {
+        tier: Tier::Full,
+        goroutines: figures.goroutines,
+        spawned: figures.spawned,
+        procs: figures.procs,
+        idle_procs: figures.idle_procs,
+        threads: figures.threads,
+        idle_threads: figures.idle_threads,
+        spinning_threads: figures.spinning_threads,
+        global_queue: figures.global_queue,
+        local_queues: figures.local_queues,
+        steals: figures.steals,
+        switches: figures.switches,
+    }
+}
