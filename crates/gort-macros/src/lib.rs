@@ -58,24 +58,29 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
         return error.into_compile_error().into();
     }
     let function = parse_macro_input!(item as ItemFn);
-    check(&function, "a test").map_or_else(Error::into_compile_error, |()| {
-        let ItemFn { attrs, vis, sig, block } = &function;
-        let (name, output) = (&sig.ident, &sig.output);
-        quote! {
-            #[::core::prelude::v1::test]
-            #(#attrs)*
-            #vis fn #name() -> ::std::process::ExitCode {
-                fn body() #output #block
-                ::gort::run(|| ::std::process::Termination::report(body()))
+    check(&function, "a test")
+        .map_or_else(Error::into_compile_error, |()| {
+            let ItemFn { attrs, vis, sig, block } = &function;
+            let (name, output) = (&sig.ident, &sig.output);
+            quote! {
+                #[::core::prelude::v1::test]
+                #(#attrs)*
+                #vis fn #name() -> ::std::process::ExitCode {
+                    fn body() #output #block
+                    ::gort::run(|| ::std::process::Termination::report(body()))
+                }
             }
-        }
-    }).into()
+        })
+        .into()
 }
 
 fn check(function: &ItemFn, what: &str) -> syn::Result<()> {
     let sig = &function.sig;
     if let Some(asyncness) = &sig.asyncness {
-        return Err(Error::new(asyncness.span(), format!("{what} is plain code: drop the `async`")));
+        return Err(Error::new(
+            asyncness.span(),
+            format!("{what} is plain code: drop the `async`"),
+        ));
     }
     if !sig.inputs.is_empty() {
         return Err(Error::new(sig.inputs.span(), format!("{what} takes no arguments")));
@@ -108,9 +113,11 @@ pub fn go(input: TokenStream) -> TokenStream {
         }
         Ok(Expr::MethodCall(call)) => {
             let (receiver, method, turbofish) = (&call.receiver, &call.method, &call.turbofish);
-            called(quote!(#receiver), &call.args, |receiver, args| {
-                quote!(#receiver.#method #turbofish(#(#args),*))
-            })
+            called(
+                quote!(#receiver),
+                &call.args,
+                |receiver, args| quote!(#receiver.#method #turbofish(#(#args),*)),
+            )
         }
         // A block's statements, with or without braces of its own.
         _ => quote!(::core::mem::drop(::gort::go(move || { #input; }))),

@@ -27,7 +27,8 @@ pub struct Room {
 pub struct Host {
     /// Starts a thread that calls `entry(arg)` and ends when it returns. Called on a system stack
     /// or an ordinary thread, with `locks` raised. Errors leave nothing behind.
-    pub start_thread: unsafe fn(entry: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno>,
+    pub start_thread:
+        unsafe fn(entry: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno>,
     /// How many bytes at the top of a room a TLS block takes.
     pub tls_reserve: usize,
     /// Builds a TLS block at the top of the room and returns its thread pointer. Called on g0.

@@ -34,7 +34,10 @@ impl<T> Link<T> {
 
     #[inline(always)]
     pub(crate) fn set(&self, to: Option<&'static T>) {
-        self.0.store(to.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()), Ordering::Relaxed);
+        self.0.store(
+            to.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()),
+            Ordering::Relaxed,
+        );
     }
 
     /// Leaves nothing behind.

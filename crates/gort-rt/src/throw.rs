@@ -4,8 +4,8 @@
 //! or uses std: it works on any stack and in a signal handler.
 
 use gort_sys::fd::BorrowedFd;
-use gort_sys::types::{Pid, Signal};
 use gort_sys::raw;
+use gort_sys::types::{Pid, Signal};
 
 /// One piece of the last line.
 #[derive(Clone, Copy)]

@@ -67,7 +67,11 @@ impl<F, T> Drop for Task<F, T> {
 }
 
 impl<F: FnOnce() -> T, T> Task<F, T> {
-    pub(crate) fn new(name: Option<Box<str>>, scope: Option<Arc<ScopeData>>, closure: F) -> Arc<Task<F, T>> {
+    pub(crate) fn new(
+        name: Option<Box<str>>,
+        scope: Option<Arc<ScopeData>>,
+        closure: F,
+    ) -> Arc<Task<F, T>> {
         Arc::new(Task {
             state: State { completion: Completion::new(), name, id: AtomicU64::new(0), scope },
             closure: UnsafeCell::new(Some(closure)),

@@ -8,8 +8,8 @@ use crate::tree::Tree;
 const LAYERS: &[(&str, &[&str])] = &[
     ("gort-sys", &["bitflags", "linux-raw-sys"]),
     ("gort-rt", &["gort-sys"]),
-    ("gort-macros", &[]),
-    ("gort", &["gort-macros", "gort-rt", "gort-sys"]),
+    ("gort-macros", &["proc-macro2", "quote", "syn"]),
+    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc"]),
 ];
 
 /// The crates that do without std.

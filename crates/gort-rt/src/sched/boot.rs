@@ -29,7 +29,8 @@ pub fn boot(host: &'static Host, procs: usize) -> Result<(), Errno> {
 
 /// How many goroutines there are: made and not yet over.
 pub fn numgoroutine() -> usize {
-    let (mut made, mut over) = (SCHED.spawned.load(Ordering::Relaxed), SCHED.exited.load(Ordering::Relaxed));
+    let (mut made, mut over) =
+        (SCHED.spawned.load(Ordering::Relaxed), SCHED.exited.load(Ordering::Relaxed));
     for pp in SCHED.allp.iter().filter_map(|link| link.get()) {
         made = made.wrapping_add(pp.spawned.get());
         over = over.wrapping_add(pp.exited.get());

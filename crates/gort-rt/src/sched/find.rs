@@ -50,7 +50,8 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
 /// Looks for work at the other Ps, unless half of the busy ones are looking already.
 fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     if !mp.is_spinning() {
-        let busy = SCHED.procs() as u32 - SCHED.npidle.load(Ordering::Relaxed).min(SCHED.procs() as u32);
+        let busy =
+            SCHED.procs() as u32 - SCHED.npidle.load(Ordering::Relaxed).min(SCHED.procs() as u32);
         if 2 * SCHED.nmspinning.load(Ordering::Relaxed) >= busy {
             return None;
         }

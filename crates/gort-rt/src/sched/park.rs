@@ -58,7 +58,10 @@ pub fn gosched() {
         return;
     };
     slot::lock();
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !gp.mp().pp().runq.is_empty() {
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0
+        || SCHED.stopping()
+        || !gp.mp().pp().runq.is_empty()
+    {
         leave(gp, YIELD, 0);
     }
     slot::unlock();
@@ -158,13 +161,15 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0
-        && pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0 && pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
     {
         return None;
     }
     let (next, _inherits) = pp.runq.get()?;
-    if next.lockedm.is_none() && (next.sp.get() != 0 || spawn::attach_warm(pp, next)) && !next.shares_tls() {
+    if next.lockedm.is_none()
+        && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
+        && !next.shares_tls()
+    {
         return Some(next);
     }
     mp.handoff.set(Some(next));

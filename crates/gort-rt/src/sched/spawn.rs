@@ -18,7 +18,7 @@ use crate::host;
 use crate::obj::g::{G, SHARED_TLS, current, setg_at};
 use crate::obj::m;
 use crate::obj::p::P;
-use crate::prim::{Ordering};
+use crate::prim::Ordering;
 use crate::stack::{self, DEFAULT_CLASS, Slot};
 use gort_sys::Errno;
 use gort_sys::context::{slot, switch};
@@ -189,7 +189,8 @@ pub(super) fn attach(pp: &'static P, gp: &'static G) -> Result<(), Errno> {
         Some(slot) => slot,
         None => stack::take_fresh(DEFAULT_CLASS)?,
     };
-    if !gp.shares_tls() && !slot.is_built()
+    if !gp.shares_tls()
+        && !slot.is_built()
         && let Err(errno) = slot.build()
     {
         if gp.slot.is_none() {

@@ -17,8 +17,8 @@ use crate::obj::g::current;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
-use gort_sys::context::slot;
 use gort_sys::Errno;
+use gort_sys::context::slot;
 
 /// Who may stop the world.
 static WORLD: AtomicU32 = AtomicU32::new(0);

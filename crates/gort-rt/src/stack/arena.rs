@@ -85,8 +85,7 @@ impl Arena {
     }
 }
 
-static ARENAS: Mutex<[Arena; CLASSES]> =
-    Mutex::new(Rank::Stack, [const { Arena::EMPTY }; CLASSES]);
+static ARENAS: Mutex<[Arena; CLASSES]> = Mutex::new(Rank::Stack, [const { Arena::EMPTY }; CLASSES]);
 
 /// How many slots of the default size have ever been reserved.
 static RESERVED: AtomicUsize = AtomicUsize::new(0);

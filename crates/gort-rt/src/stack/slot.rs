@@ -23,7 +23,7 @@ pub(crate) const fn guard_for(size: usize) -> usize {
 /// See the module. Belongs to the list or goroutine that has the slot.
 #[derive(Debug)]
 #[repr(C, align(64))]
-pub struct Slot {
+pub(crate) struct Slot {
     pub(crate) link: Link<Slot>,
     lo: Word,
     class: Word,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// How many CPUs the affinity mask allows.
 pub(crate) fn num_cpu() -> usize {
-    let mut cpus = CpuSet::default();
+    let mut cpus = CpuSet::EMPTY;
     match raw::sched_getaffinity(Pid::SELF, &mut cpus) {
         Ok(_) => cpus.count().max(1),
         Err(_) => 1,
@@ -95,11 +95,14 @@ mod tests {
 
     #[test]
     fn a_quota_of_version_2_counts_at_every_level() {
-        let root = root("v2", &[
-            ("proc/self/cgroup", "0::/a/b\n"),
-            ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
-            ("sys/fs/cgroup/a/cpu.max", "350000 100000\n"),
-        ]);
+        let root = root(
+            "v2",
+            &[
+                ("proc/self/cgroup", "0::/a/b\n"),
+                ("sys/fs/cgroup/a/b/cpu.max", "max 100000\n"),
+                ("sys/fs/cgroup/a/cpu.max", "350000 100000\n"),
+            ],
+        );
         assert_eq!(quota(&root), Some(3.5));
         assert_eq!(limited(16, quota(&root)), 4);
         assert_eq!(limited(2, quota(&root)), 2);
@@ -108,11 +111,14 @@ mod tests {
 
     #[test]
     fn a_quota_of_version_1_is_found_by_its_controller() {
-        let root = root("v1", &[
-            ("proc/self/cgroup", "5:memory:/x\n4:cpu,cpuacct:/x\n"),
-            ("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "50000\n"),
-            ("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n"),
-        ]);
+        let root = root(
+            "v1",
+            &[
+                ("proc/self/cgroup", "5:memory:/x\n4:cpu,cpuacct:/x\n"),
+                ("sys/fs/cgroup/cpu/x/cpu.cfs_quota_us", "50000\n"),
+                ("sys/fs/cgroup/cpu/x/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
         assert_eq!(quota(&root), Some(0.5));
         assert_eq!(limited(16, quota(&root)), 2);
         fs::remove_dir_all(root).unwrap();
@@ -120,11 +126,14 @@ mod tests {
 
     #[test]
     fn no_quota_is_no_limit() {
-        let root = root("none", &[
-            ("proc/self/cgroup", "4:cpu:/\n0::/\nrubbish\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
-            ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
-        ]);
+        let root = root(
+            "none",
+            &[
+                ("proc/self/cgroup", "4:cpu:/\n0::/\nrubbish\n"),
+                ("sys/fs/cgroup/cpu/cpu.cfs_quota_us", "-1\n"),
+                ("sys/fs/cgroup/cpu/cpu.cfs_period_us", "100000\n"),
+            ],
+        );
         assert_eq!(quota(&root), None);
         assert_eq!(limited(16, None), 16);
         fs::remove_dir_all(root).unwrap();

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use gort_sys::Errno;
-use gort_sys::types::{MapFlags, Prot, SigStack};
+use gort_sys::types::{MapFlags, Prot, SigStack, SigStackFlags};
 use std::ffi::c_void;
 use std::ptr;
 
@@ -56,7 +56,7 @@ extern "C" fn main(start: *mut c_void) -> *mut c_void {
     if let Some(stack) = stack {
         // SAFETY: no handler runs on it: this is not one, and it is turned off first.
         unsafe {
-            let off = SigStack { ss_sp: ptr::null_mut(), ss_flags: libc::SS_DISABLE, ss_size: 0 };
+            let off = SigStack { base: ptr::null_mut(), flags: SigStackFlags::DISABLE, len: 0 };
             let _ = gort_sys::raw::sigaltstack(Some(&off), None);
             let _ = gort_sys::raw::munmap(stack, SIGNAL_STACK);
         }
@@ -72,7 +72,7 @@ fn signal_stack() -> Option<*mut u8> {
         let prot = Prot::READ | Prot::WRITE;
         let stack =
             gort_sys::raw::mmap(ptr::null_mut(), SIGNAL_STACK, prot, flags, None, 0).ok()?;
-        let new = SigStack { ss_sp: stack.cast(), ss_flags: 0, ss_size: SIGNAL_STACK };
+        let new = SigStack { base: stack, flags: SigStackFlags::empty(), len: SIGNAL_STACK };
         gort_sys::raw::sigaltstack(Some(&new), None).ok()?;
         Some(stack)
     }

@@ -254,7 +254,8 @@ unsafe extern "C" fn start() {
 pub unsafe fn prepare(top: usize, f: unsafe extern "C" fn(usize) -> !) -> usize {
     debug_assert!(top.is_multiple_of(16));
     // Two words of zeros at the very top: walkers by frame pointer end there.
-    let words: [usize; 9] = [0, 0, 0, 0, f as *const () as usize, 0, start as *const () as usize, 0, 0];
+    let words: [usize; 9] =
+        [0, 0, 0, 0, f as *const () as usize, 0, start as *const () as usize, 0, 0];
     let sp = top - size_of_val(&words);
     // SAFETY: within the 128 bytes below `top`.
     unsafe { core::ptr::with_exposed_provenance_mut::<[usize; 9]>(sp).write(words) };
