@@ -123,12 +123,12 @@ macro_rules! __calls_descriptor {
             /// socket's lock. [FIONREAD(2const)]
             ///
             /// [FIONREAD(2const)]: https://man7.org/linux/man-pages/man2const/FIONREAD.2const.html
-            sys ioctl_fionread(fd: impl AsFd, const linux_raw_sys::ioctl::FIONREAD, count: out i32) -> Result<i32> = $crate::nr::IOCTL;
+            sys ioctl_fionread(fd: impl AsFd, const linux_raw_sys::ioctl::FIONREAD, count: out i32 = 0) -> Result<i32> = $crate::nr::IOCTL;
 
             /// A terminal's size. [TIOCGWINSZ(2const)]
             ///
             /// [TIOCGWINSZ(2const)]: https://man7.org/linux/man-pages/man2const/TIOCGWINSZ.2const.html
-            sys ioctl_tiocgwinsz(fd: impl AsFd, const linux_raw_sys::ioctl::TIOCGWINSZ, size: out Winsize) -> Result<Winsize> = $crate::nr::IOCTL;
+            sys ioctl_tiocgwinsz(fd: impl AsFd, const linux_raw_sys::ioctl::TIOCGWINSZ, size: out Winsize = Winsize::default()) -> Result<Winsize> = $crate::nr::IOCTL;
 
             /// A file in memory, with a name for `/proc` only; its size is zero. [memfd_create(2)]
             ///
