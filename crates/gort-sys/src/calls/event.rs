@@ -89,8 +89,9 @@ macro_rules! __calls_event {
             ///
             /// # Safety
             ///
-            /// What the submitted entries point to lives until they complete, and `arg` with
-            /// `arg_size` is what the flags say.
+            /// What the submitted entries point to lives until they complete, they take no
+            /// descriptor or memory away that somebody else uses, and `arg` with `arg_size` is what
+            /// the flags say.
             ///
             /// [io_uring_enter(2)]: https://man7.org/linux/man-pages/man2/io_uring_enter.2.html
             unsafe sysblock io_uring_enter(fd: impl AsFd, submit: u32, complete: u32, flags: IoUringEnterFlags, arg: *const u8, arg_size: usize) -> Result<u32>, unless complete == 0;
