@@ -51,7 +51,8 @@
 /// - `NUMBER`: by default that of the kernel's call of the same name.
 /// - `ARGUMENTS`: any [`Arg`](crate::arg::Arg) type; `impl AsFd` for anything that has a
 ///   descriptor; `impl Path` for anything that is a path; `out T` for a value that the kernel
-///   writes: it is not a parameter of the function but (part of) its result.
+///   writes: it is not a parameter of the function but (part of) its result. `out T = VALUE` where
+///   a success may write less than that, or nothing: the rest is `VALUE`'s.
 ///   `name: T as FORM` is a parameter of type `T` that is passed as `FORM(name)`, a tuple struct
 ///   that is an `Arg`, where the kernel wants `T` in a form of its own (see
 ///   [`form`](crate::form)). `const VALUE` is no parameter: the call always passes that value.
@@ -108,8 +109,11 @@ macro_rules! __sys {
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt $params:tt [$($steps:tt)*] $outs:tt const $value:expr $(, $($rest:tt)*)?) => {
         $crate::__sys! { @args $mode $meta $words $ret $how $params [$($steps)* (const $value)] $outs $($($rest)*)? }
     };
+    (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt $params:tt [$($steps:tt)*] [$($outs:tt)*] $arg:ident: out $ty:ty = $value:expr $(, $($rest:tt)*)?) => {
+        $crate::__sys! { @args $mode $meta $words $ret $how $params [$($steps)* (out $arg)] [$($outs)* ($arg $crate::arg::Out::<$ty>::new($value))] $($($rest)*)? }
+    };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] [$($outs:tt)*] $arg:ident: out $ty:ty $(, $($rest:tt)*)?) => {
-        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)*] [$($steps)* (out $arg)] [$($outs)* ($arg $ty)] $($($rest)*)? }
+        $crate::__sys! { @args $mode $meta $words $ret $how [$($params)*] [$($steps)* (out $arg)] [$($outs)* ($arg $crate::arg::Out::<$ty>::uninit())] $($($rest)*)? }
     };
     (@args $mode:tt $meta:tt $words:tt $ret:tt $how:tt [$($params:tt)*] [$($steps:tt)*] $outs:tt $arg:ident: impl AsFd $(, $($rest:tt)*)?) => {
         $crate::__sys! { @args $mode $meta $words $ret $how [$($params)* ($arg impl $crate::fd::AsFd)] [$($steps)* (fd $arg)] $outs $($($rest)*)? }
@@ -196,8 +200,8 @@ macro_rules! __sys {
             $crate::__sys! { @body $E $class $name $ret [named] $steps $outs }
         }
     };
-    (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $ty:ty))*]) => {{
-        $(let mut $out = $crate::arg::Out::<$ty>::uninit();)*
+    (@body $E:ident $class:ident $name:ident [$ret:ty] $how:tt $steps:tt [$(($out:ident $room:expr))*]) => {{
+        $(let mut $out = $room;)*
         let regs = $crate::arg::Passed::nothing();
         let register = $crate::__sys! { @nest regs
             // SAFETY: the declaration vouches for the call with these arguments (see `sys!`),

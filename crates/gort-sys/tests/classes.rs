@@ -62,6 +62,7 @@ fn fixed_classes() {
     assert_eq!(class(|| call::fstat::<E>(&file)), Sys);
     assert_eq!(class(|| call::dup::<E>(&file)), SysNb);
     assert_eq!(class(|| call::fcntl_getfl::<E>(&file)), SysNb);
+    assert_eq!(class(|| call::fcntl_setfl::<E>(&file, OFlags::APPEND)), Sys);
     assert_eq!(class(|| call::eventfd2::<E>(0, EventfdFlags::CLOEXEC)), SysNb);
     assert_eq!(class(|| call::getcwd::<E>(&mut [0; 8])), SysNb);
     assert_eq!(class(|| call::mmap_anonymous::<E>(0, Prot::empty())), Sys);

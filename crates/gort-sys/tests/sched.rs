@@ -81,6 +81,10 @@ fn attributes() {
     let now = raw::sched_getattr(fresh.0).unwrap();
     assert_eq!((now.policy, now.nice), (batch.policy, 5));
     assert_eq!(raw::sched_getscheduler(fresh.0), Ok(SchedPolicy::BATCH));
+    // The kernel writes the length that it knows to a structure whose length it refuses.
+    let long = std::hint::black_box(SchedAttr { size: 5000, ..batch });
+    assert_eq!(raw::sched_setattr(fresh.0, &long), Ok(()));
+    assert_eq!(std::hint::black_box(&long).size, 5000, "what is lent is not written");
     let bad = SchedAttr { policy: 99, ..batch };
     assert_eq!(raw::sched_setattr(fresh.0, &bad), Err(Errno::EINVAL));
     assert_eq!(raw::sched_setattr(Pid(i32::MAX), &batch), Err(Errno::ESRCH));

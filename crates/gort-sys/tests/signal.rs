@@ -10,6 +10,7 @@ mod support;
 
 use gort_sys::types::*;
 use gort_sys::{Errno, raw};
+use std::os::unix::thread::JoinHandleExt;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use support::{c, child_holds, watchdog};
@@ -132,6 +133,38 @@ fn dispositions() {
             assert_eq!(kill, Err(Errno::EINVAL));
             assert_eq!(raw::rt_sigaction(Signal(65), None, Some(&mut old)), Err(Errno::EINVAL));
         }
+    });
+}
+
+/// libc's handlers of these trust that a thread of the process sends them for libc's own purposes.
+#[test]
+fn signals_of_libc_are_not_sent_to_threads() {
+    watchdog();
+    child_holds(|| {
+        // Both handlers are there once libc has used them.
+        let idle = std::thread::spawn(|| {
+            loop {
+                std::thread::park();
+            }
+        });
+        c!(libc::setuid(libc::getuid())).unwrap();
+        c!(libc::pthread_cancel(idle.into_pthread_t())).unwrap();
+        let (me, thread) = (raw::getpid(), raw::gettid());
+        for signal in [Signal(32), Signal(33)] {
+            assert_eq!(raw::tgkill(me, thread, signal), Err(Errno::EINVAL));
+            assert_eq!(raw::tkill(thread, signal), Err(Errno::EINVAL));
+            let fd = raw::pidfd_open(thread, PidfdFlags::THREAD);
+            if let Ok(fd) = fd.or_else(|_| raw::pidfd_open(me, PidfdFlags::empty())) {
+                assert_eq!(raw::pidfd_send_signal(&fd, signal), Err(Errno::EINVAL));
+            }
+            // From a process they mean nothing, and are libc's to ignore.
+            assert_eq!(raw::kill(me, signal), Ok(()));
+        }
+        for signal in [Signal(31), Signal(34)] {
+            install(signal);
+            assert_eq!(raw::tgkill(me, thread, signal), Ok(()));
+        }
+        assert_eq!(HANDLED.load(SeqCst), 2);
     });
 }
 

@@ -82,7 +82,9 @@ fn addresses_are_those_that_std_sees() {
     let client = std::net::TcpStream::connect(server.local_addr().unwrap()).unwrap();
     assert_eq!(raw::peer_addr(&client), Ok(client.peer_addr().unwrap().into()));
     assert_eq!(raw::local_addr(&client), Ok(client.local_addr().unwrap().into()));
-    let mut buf = SockAddrBuf::new();
+    let mut buf = SockAddrBuf::from(SockAddr::UNSPEC);
+    assert_eq!(raw::getpeername(&server, &mut buf), Err(Errno::ENOTCONN));
+    assert_eq!(buf.addr(), None, "a call that fails leaves no address");
     let peer = raw::accept(&server, Some(&mut buf)).unwrap();
     assert_eq!(buf.addr(), Some(client.local_addr().unwrap().into()));
     drop(peer);

@@ -76,6 +76,7 @@ gort_sys::__sys! { [fixed Noted]
     sys chdir(path: impl Path) -> Result<()>;
     sys two_paths(from: impl Path, to: impl Path) -> Result<()> = 6;
     sys outs(a: i32, first: out u32, b: i32, second: out u64) -> Result<(u32, u64)> = 8;
+    sys outs_begun(first: out u32 = 5, a: i32, second: out [u8; 2] = [6, 7]) -> Result<(u32, [u8; 2])> = 8;
     sys pointer() -> Result<*mut u8> = 9;
     unsafe sys danger(address: *mut u8, len: usize) -> Result<()> = 10;
 }
@@ -236,6 +237,12 @@ fn out_parameters_are_results() {
     let [1, first, 2, second] = call.regs[..] else { panic!("{call:?}") };
     assert!(first != 0 && second != 0 && first.abs_diff(second) >= 4);
     assert!(first % 4 == 0 && second % 8 == 0);
+}
+
+#[test]
+fn an_out_parameter_with_a_value_need_not_be_written() {
+    let (got, call) = noted(0, || outs_begun(1));
+    assert_eq!((got, call.regs[1]), (Ok((5, [6, 7])), 1));
 }
 
 #[test]

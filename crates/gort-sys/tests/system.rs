@@ -224,7 +224,7 @@ fn programs_and_counters() {
     // A software clock: type 1, length, configuration 0.
     let mut event = [0u32; 32];
     (event[0], event[1]) = (1, 128);
-    let event = event.as_ptr().cast();
+    let event = event.as_mut_ptr().cast();
     // SAFETY: a whole structure of attributes.
     let counter = unsafe { raw::perf_event_open(event, Pid::SELF, -1, None, 0) };
     let refusals = [ABSENT, &[Errno::ENOENT, Errno::ENODEV, Errno::EINVAL]].concat();

@@ -22,7 +22,8 @@ macro_rules! __calls_descriptor {
             /// # Safety
             ///
             /// None of them is used afterwards by whoever owns it, or with
-            /// [`CloseRangeFlags::CLOEXEC`] after an `execve`.
+            /// [`CloseRangeFlags::CLOEXEC`] after an `execve`. With [`CloseRangeFlags::UNSHARE`],
+            /// what [`unshare`] asks for [`CloneFlags::FILES`].
             ///
             /// [close_range(2)]: https://man7.org/linux/man-pages/man2/close_range.2.html
             unsafe sys close_range(first: u32, last: u32, flags: CloseRangeFlags) -> Result<()>;
@@ -71,11 +72,12 @@ macro_rules! __calls_descriptor {
             /// [F_GETFL(2const)]: https://man7.org/linux/man-pages/man2const/F_GETFL.2const.html
             sysnb fcntl_getfl(fd: impl AsFd, const kernel::F_GETFL) -> Result<OFlags> = $crate::nr::FCNTL;
 
-            /// Sets the status flags: `APPEND`, `DIRECT`, `NOATIME`, `NONBLOCK`; the kernel ignores
-            /// others. [F_GETFL(2const)]
+            /// Sets the status flags: `APPEND`, `DIRECT`, `NOATIME`, `NONBLOCK` and `O_ASYNC`; the
+            /// kernel ignores others. Not `sysnb`: `O_ASYNC` takes the pipe's or socket's lock.
+            /// [F_GETFL(2const)]
             ///
             /// [F_GETFL(2const)]: https://man7.org/linux/man-pages/man2const/F_GETFL.2const.html
-            sysnb fcntl_setfl(fd: impl AsFd, const kernel::F_SETFL, flags: OFlags) -> Result<()> = $crate::nr::FCNTL;
+            sys fcntl_setfl(fd: impl AsFd, const kernel::F_SETFL, flags: OFlags) -> Result<()> = $crate::nr::FCNTL;
 
             /// Another descriptor for the same open file with close-on-exec, the lowest that is
             /// free from `min` on. [F_DUPFD(2const)]
@@ -109,7 +111,9 @@ macro_rules! __calls_descriptor {
             ///
             /// # Safety
             ///
-            /// The argument is what the request asks for.
+            /// The argument is what the request asks for, memory that it registers lives as long as
+            /// the kernel uses it, and the request takes no descriptor or memory away that somebody
+            /// else uses.
             ///
             /// [ioctl(2)]: https://man7.org/linux/man-pages/man2/ioctl.2.html
             unsafe sys ioctl(fd: impl AsFd, request: u32, arg: usize) -> Result<i32>;
@@ -123,12 +127,12 @@ macro_rules! __calls_descriptor {
             /// socket's lock. [FIONREAD(2const)]
             ///
             /// [FIONREAD(2const)]: https://man7.org/linux/man-pages/man2const/FIONREAD.2const.html
-            sys ioctl_fionread(fd: impl AsFd, const linux_raw_sys::ioctl::FIONREAD, count: out i32) -> Result<i32> = $crate::nr::IOCTL;
+            sys ioctl_fionread(fd: impl AsFd, const linux_raw_sys::ioctl::FIONREAD, count: out i32 = 0) -> Result<i32> = $crate::nr::IOCTL;
 
             /// A terminal's size. [TIOCGWINSZ(2const)]
             ///
             /// [TIOCGWINSZ(2const)]: https://man7.org/linux/man-pages/man2const/TIOCGWINSZ.2const.html
-            sys ioctl_tiocgwinsz(fd: impl AsFd, const linux_raw_sys::ioctl::TIOCGWINSZ, size: out Winsize) -> Result<Winsize> = $crate::nr::IOCTL;
+            sys ioctl_tiocgwinsz(fd: impl AsFd, const linux_raw_sys::ioctl::TIOCGWINSZ, size: out Winsize = Winsize::default()) -> Result<Winsize> = $crate::nr::IOCTL;
 
             /// A file in memory, with a name for `/proc` only; its size is zero. [memfd_create(2)]
             ///

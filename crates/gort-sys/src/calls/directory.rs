@@ -161,7 +161,8 @@ macro_rules! __calls_directory {
             ///
             /// # Safety
             ///
-            /// `handle` is a `struct file_handle` with room for as many bytes as it says.
+            /// `handle` is a `struct file_handle` with room for as many bytes as it says, and
+            /// `flags` do not ask for a mount number of 64 bits (`AT_HANDLE_MNT_ID_UNIQUE`).
             ///
             /// [name_to_handle_at(2)]: https://man7.org/linux/man-pages/man2/name_to_handle_at.2.html
             unsafe sys name_to_handle_at(dir: impl AsFd, path: impl Path, handle: *mut u8, mount: &mut i32, flags: AtFlags) -> Result<()>;

@@ -61,10 +61,11 @@ macro_rules! __calls_event {
             /// [pidfd_open(2)]: https://man7.org/linux/man-pages/man2/pidfd_open.2.html
             sysnb pidfd_open(pid: Pid, flags: PidfdFlags) -> Result<OwnedFd>;
 
-            /// Sends the process a signal, as `kill` does. [pidfd_send_signal(2)]
+            /// Sends the process or, if the descriptor stands for one, the thread a signal. Signals
+            /// 32 and 33 give `EINVAL` (see [`ThreadSignal`]). [pidfd_send_signal(2)]
             ///
             /// [pidfd_send_signal(2)]: https://man7.org/linux/man-pages/man2/pidfd_send_signal.2.html
-            sysnb pidfd_send_signal(fd: impl AsFd, signal: Signal, const 0, const 0) -> Result<()>;
+            sysnb pidfd_send_signal(fd: impl AsFd, signal: Signal as ThreadSignal, const 0, const 0) -> Result<()>;
 
             /// A duplicate of another process's descriptor, which needs the right to trace it. Not
             /// `sysnb`: it waits for an `execve` there. [pidfd_getfd(2)]
@@ -88,8 +89,9 @@ macro_rules! __calls_event {
             ///
             /// # Safety
             ///
-            /// What the submitted entries point to lives until they complete, and `arg` with
-            /// `arg_size` is what the flags say.
+            /// What the submitted entries point to lives until they complete, they take no
+            /// descriptor or memory away that somebody else uses, and `arg` with `arg_size` is what
+            /// the flags say.
             ///
             /// [io_uring_enter(2)]: https://man7.org/linux/man-pages/man2/io_uring_enter.2.html
             unsafe sysblock io_uring_enter(fd: impl AsFd, submit: u32, complete: u32, flags: IoUringEnterFlags, arg: *const u8, arg_size: usize) -> Result<u32>, unless complete == 0;

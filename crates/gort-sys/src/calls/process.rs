@@ -13,10 +13,13 @@ macro_rules! __calls_process {
             ///
             /// # Safety
             ///
-            /// The child goes on from here: with a stack of its own only assembly can receive it,
-            /// so `stack` is null here unless the caller is such assembly; with shared memory and
-            /// no stack of its own it needs [`CloneFlags::VFORK`]. A child of a process with
-            /// threads has only the calling one, and every lock as it was.
+            /// The child goes on from here, so `stack` is null and memory is not shared: a child
+            /// with a stack of its own finds nothing there to return to, and one that shares its
+            /// maker's, even with [`CloneFlags::VFORK`], returns before it and spoils its frames.
+            /// Both are for assembly around the bare instruction. The other addresses are what the
+            /// flags ask for, and with [`CloneFlags::FILES`] a descriptor that one of the two closes
+            /// is not used by the other. The child has only the calling thread, and every lock as it
+            /// was.
             ///
             /// [clone(2)]: https://man7.org/linux/man-pages/man2/clone.2.html
             unsafe sysnb clone(flags: CloneFlags, stack: *mut u8, parent_tid: *mut Pid, child_tid: *mut Pid, tls: usize) -> Result<Pid>;
@@ -240,8 +243,10 @@ macro_rules! __calls_process {
             ///
             /// # Safety
             ///
-            /// The thread pointer is what everything compiled for this target finds its
-            /// thread-locals by.
+            /// To get a base, `address` is valid for writing a word. To set one, nothing on this
+            /// thread relies on the old one: everything compiled for this target finds its
+            /// thread-locals by FS. Other operations do nothing that the thread's code does not
+            /// expect.
             ///
             /// [arch_prctl(2)]: https://man7.org/linux/man-pages/man2/arch_prctl.2.html
             unsafe sysnb arch_prctl(operation: i32, address: usize) -> Result<usize>;

@@ -53,7 +53,7 @@ macro_rules! __calls_sched {
             /// Sets everything about a thread's scheduling. [sched_setattr(2)]
             ///
             /// [sched_setattr(2)]: https://man7.org/linux/man-pages/man2/sched_setattr.2.html
-            sys sched_setattr(thread: Pid, attr: &SchedAttr, const 0) -> Result<()>;
+            sys sched_setattr(thread: Pid, attr: &SchedAttr as AttrIn, const 0) -> Result<()>;
 
             /// A policy's least real-time priority. [sched_get_priority_min(2)]
             ///

@@ -82,15 +82,16 @@ macro_rules! __calls_signal {
             sysnb kill(pid: Pid, signal: Signal) -> Result<()>;
 
             /// Sends a signal to a thread, which may have ended and its id be another's; [`tgkill`]
-            /// is safer. [tkill(2)]
+            /// is safer. Signals 32 and 33 give `EINVAL` (see [`ThreadSignal`]). [tkill(2)]
             ///
             /// [tkill(2)]: https://man7.org/linux/man-pages/man2/tkill.2.html
-            sysnb tkill(thread: Pid, signal: Signal) -> Result<()>;
+            sysnb tkill(thread: Pid, signal: Signal as ThreadSignal) -> Result<()>;
 
-            /// Sends a signal to a thread of a process. [tgkill(2)]
+            /// Sends a signal to a thread of a process. Signals 32 and 33 give `EINVAL` (see
+            /// [`ThreadSignal`]). [tgkill(2)]
             ///
             /// [tgkill(2)]: https://man7.org/linux/man-pages/man2/tgkill.2.html
-            sysnb tgkill(process: Pid, thread: Pid, signal: Signal) -> Result<()>;
+            sysnb tgkill(process: Pid, thread: Pid, signal: Signal as ThreadSignal) -> Result<()>;
         }
     };
 }

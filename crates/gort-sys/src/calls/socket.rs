@@ -174,7 +174,7 @@ macro_rules! __calls_socket {
             /// Gets an option that is a number. [getsockopt(2)]
             ///
             /// [getsockopt(2)]: https://man7.org/linux/man-pages/man2/getsockopt.2.html
-            sys socket_int(fd: impl AsFd, option: IntOption, value: out i32, const &mut 4u32) -> Result<i32> = $crate::nr::GETSOCKOPT;
+            sys socket_int(fd: impl AsFd, option: IntOption, value: out i32 = 0, const &mut 4u32) -> Result<i32> = $crate::nr::GETSOCKOPT;
 
             /// After how long a call on this socket gives up with `EAGAIN`: `None` is never, and no
             /// time at all gives `EINVAL`. The kernel rounds it up to its clock's ticks.
@@ -187,7 +187,7 @@ macro_rules! __calls_socket {
             /// [socket(7)]
             ///
             /// [socket(7)]: https://man7.org/linux/man-pages/man7/socket.7.html
-            sys socket_timeout(fd: impl AsFd, option: TimeOption, time: out Timeval, const &mut 16u32) -> Result<Timeval> = $crate::nr::GETSOCKOPT;
+            sys socket_timeout(fd: impl AsFd, option: TimeOption, time: out Timeval = Timeval::default(), const &mut 16u32) -> Result<Timeval> = $crate::nr::GETSOCKOPT;
 
             /// Whether and how long closing waits for what has yet to be sent. A close that waits
             /// holds up its thread even when the socket is non-blocking. [socket(7)]
@@ -198,7 +198,7 @@ macro_rules! __calls_socket {
             /// Whether and how long closing waits. [socket(7)]
             ///
             /// [socket(7)]: https://man7.org/linux/man-pages/man7/socket.7.html
-            sys socket_linger(fd: impl AsFd, const LingerOption::LINGER, linger: out Linger, const &mut 8u32) -> Result<Linger> = $crate::nr::GETSOCKOPT;
+            sys socket_linger(fd: impl AsFd, const LingerOption::LINGER, linger: out Linger = Linger::default(), const &mut 8u32) -> Result<Linger> = $crate::nr::GETSOCKOPT;
 
             /// The error that is pending on the socket, if any; it no longer is afterwards.
             /// [socket(7)]

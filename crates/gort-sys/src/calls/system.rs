@@ -6,8 +6,8 @@
 macro_rules! __calls_system {
     ($mode:tt) => {
         $crate::__sys! { $mode
-            /// Random bytes. Waits while the pool is not ready, soon after boot; a signal can make
-            /// it fill less than 256 bytes or more. [getrandom(2)]
+            /// Random bytes. Waits while the pool is not ready, soon after boot. Later up to 256
+            /// bytes always come whole; of more, a signal may leave only some. [getrandom(2)]
             ///
             /// [getrandom(2)]: https://man7.org/linux/man-pages/man2/getrandom.2.html
             sys getrandom(buf: &mut [u8], flags: RandomFlags) -> Result<usize>;
@@ -113,10 +113,11 @@ macro_rules! __calls_system {
             ///
             /// # Safety
             ///
-            /// `attr` is a `struct perf_event_attr`.
+            /// `attr` is a `struct perf_event_attr`, valid for writing: the kernel writes the
+            /// length that it knows to one whose length it refuses (`E2BIG`).
             ///
             /// [perf_event_open(2)]: https://man7.org/linux/man-pages/man2/perf_event_open.2.html
-            unsafe sys perf_event_open(attr: *const u8, thread: Pid, cpu: i32, group: Option<BorrowedFd<'_>>, flags: usize) -> Result<OwnedFd>;
+            unsafe sys perf_event_open(attr: *mut u8, thread: Pid, cpu: i32, group: Option<BorrowedFd<'_>>, flags: usize) -> Result<OwnedFd>;
 
             /// Adds a key to a keyring, or updates it. Type and description are passed as paths
             /// are. [add_key(2)]

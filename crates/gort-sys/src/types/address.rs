@@ -197,8 +197,9 @@ impl SockAddrBuf {
         SockAddrBuf { bytes: [0; ROOM], len: 0 }
     }
 
-    /// The address that the last successful call left here: none if there was none to tell, as
-    /// when receiving from a connected stream.
+    /// The address that the last call left here: none if it failed or there was none to tell, as
+    /// when receiving from a connected stream. (`recvmsg` tells it by
+    /// [`RecvMsg::addr`](crate::types::RecvMsg::addr) instead.)
     pub fn addr(&self) -> Option<SockAddr> {
         decode(self.bytes.get(..self.len as usize).unwrap_or(&self.bytes))
     }
@@ -288,7 +289,11 @@ impl Arg for AddrOut<&mut SockAddrBuf> {
     fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
         let SockAddrBuf { bytes, len } = self.0;
         *len = ROOM as u32;
-        bytes.with(regs, |regs| len.with(regs, call))
+        let answer = bytes.with(regs, |regs| (&mut *len).with(regs, call));
+        if Errno::from_ret(answer).is_err() {
+            *len = 0;
+        }
+        answer
     }
 }
 

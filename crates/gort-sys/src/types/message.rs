@@ -171,8 +171,9 @@ impl<'a> RecvMsg<'a> {
     /// And for the sender's address.
     #[must_use]
     pub fn from(mut self, addr: &'a mut SockAddrBuf) -> RecvMsg<'a> {
-        self.header.name = addr;
         self.header.name_len = addr.bytes.len() as u32;
+        addr.len = 0;
+        self.header.name = addr;
         self
     }
 

@@ -33,8 +33,11 @@ flags! {
         NEWPID CLONE_NEWPID
         NEWNET CLONE_NEWNET
         IO CLONE_IO
+        /// For `clone3` only; the others do not see bits this high.
         CLEAR_SIGHAND CLONE_CLEAR_SIGHAND
+        /// For `clone3` only, as above.
         INTO_CGROUP CLONE_INTO_CGROUP
+        /// Not for `clone`, which has its signal there.
         NEWTIME CLONE_NEWTIME
     }
 }

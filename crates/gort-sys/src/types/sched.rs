@@ -64,7 +64,7 @@ pub struct SchedParam(pub i32);
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C)]
 pub struct SchedAttr {
-    /// This structure's length; [`SchedAttr::default`] sets it.
+    /// This structure's length, which `sched_setattr` knows by itself.
     pub size: u32,
     /// The policy's number.
     pub policy: u32,
@@ -100,6 +100,21 @@ impl Default for SchedAttr {
             util_min: 0,
             util_max: 0,
         }
+    }
+}
+
+/// Attributes to set: the address of a copy with the right length, because the kernel writes to a
+/// structure whose length it refuses.
+#[derive(Debug)]
+pub struct AttrIn<'a>(pub &'a SchedAttr);
+
+impl Arg for AttrIn<'_> {
+    const REGISTERS: usize = 1;
+
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        let mut attr = SchedAttr { size: size_of::<SchedAttr>() as u32, ..*self.0 };
+        (&mut attr).with(regs, call)
     }
 }
 

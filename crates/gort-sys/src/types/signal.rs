@@ -1,6 +1,8 @@
 //! Signals: their numbers, sets of them, and what comes with one.
 
+use crate::arg::Arg;
 use crate::types::{Pid, Uid};
+use crate::{Errno, Regs};
 use core::fmt;
 
 numbers! {
@@ -93,6 +95,24 @@ impl fmt::Display for Signal {
             Some(name) => f.pad(name),
             None => write!(f, "signal {}", self.0),
         }
+    }
+}
+
+/// A signal for one thread. 32 and 33 give `EINVAL` before the call, as they do from
+/// `pthread_kill`: glibc has threads end themselves, or make a call that another thread left on its
+/// stack, when one of the process's own threads sends them these. `raw_syscall` can send them.
+#[derive(Clone, Copy, Debug)]
+pub struct ThreadSignal(pub Signal);
+
+impl Arg for ThreadSignal {
+    const REGISTERS: usize = 1;
+
+    #[inline(always)]
+    fn with(self, regs: Regs, call: impl FnOnce(Regs) -> usize) -> usize {
+        if matches!(self.0.0, 32 | 33) {
+            return Errno::EINVAL.to_ret();
+        }
+        self.0.with(regs, call)
     }
 }
 

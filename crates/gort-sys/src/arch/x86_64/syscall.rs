@@ -6,9 +6,11 @@
 //! what the call does with them (see `entry.rs`, where the contract is written).
 //!
 //! Number in RAX, arguments in RDI RSI RDX R10 R8 R9 (R10 stands in for RCX, which the instruction
-//! overwrites with the return address, as it does R11 with the flags). Results in RAX and RDX. The
-//! kernel preserves every other register, and the red zone, so the blocks may be `nostack`. They
-//! are not `nomem`: most calls read or write memory behind the compiler's back.
+//! overwrites with the return address, as it does R11 with the flags, which come back from there).
+//! The result is in RAX. The calling convention has a second one in RDX, but no call of Linux gives
+//! it: RDX comes back as it was, as every other register does. The kernel leaves the red zone alone,
+//! so the blocks may be `nostack`. They are not `nomem`: most calls read or write memory behind the
+//! compiler's back.
 //!
 //! Sources: syscall(2), "Architecture calling conventions"; the x86-64 psABI, A.2.1.
 
