@@ -12,7 +12,7 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 /// Seconds after which a test that has not ended is taken to hang.
-const PATIENCE: u32 = 240;
+const PATIENCE: u32 = 120;
 
 /// Ends the process with a message if it is not dropped in time.
 pub struct Watchdog(
@@ -178,6 +178,8 @@ impl<F: FnOnce()> Child<F> {
         if let Ok(label) = std::env::var(CHILD) {
             if label == self.label {
                 gort_sys::raw::alarm(PATIENCE);
+                // The line that the test harness has begun.
+                println!();
                 (self.body)();
                 std::process::exit(0);
             }
