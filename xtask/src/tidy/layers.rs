@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gort-sys", &["bitflags", "linux-raw-sys"]),
     ("gort-rt", &["gort-sys"]),
     ("gort-macros", &[]),
-    ("gort", &["gort-macros", "gort-rt", "gort-sys"]),
+    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc"]),
 ];
 
 /// The crates that do without std.
