@@ -148,10 +148,10 @@ impl Block {
         self.outcome = Outcome::Yielded;
         let top = tls().stack_top(self.fs);
         // SAFETY: the stack is ours and empty. Six registers, of which r12 is the argument, the
-        // address to return to, and a word that keeps the alignment.
+        // address to return to, and two words that keep the alignment.
         unsafe {
-            let frame = (top - 64) as *mut usize;
-            frame.write_bytes(0, 8);
+            let frame = (top - 72) as *mut usize;
+            frame.write_bytes(0, 9);
             *frame.add(3) = &raw mut *self as usize;
             *frame.add(6) = start as *const () as usize;
             self.sp = frame as usize;
