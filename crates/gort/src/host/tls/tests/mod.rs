@@ -10,6 +10,7 @@
 
 mod c_library;
 mod dlopen;
+mod figures;
 mod memory;
 mod process;
 mod rust_std;
