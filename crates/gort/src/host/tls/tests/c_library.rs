@@ -279,11 +279,43 @@ fn character_tables_and_the_locale_are_there() {
 
 #[test]
 fn the_cpus_number_comes_from_the_kernel() {
-    in_block(|| {
-        // SAFETY: no conditions.
-        let cpu = unsafe { libc::sched_getcpu() };
-        assert!(cpu >= 0, "{cpu}");
+    // In a thread of its own, which can be tied to one CPU after the other.
+    let cpus = std::thread::spawn(|| {
+        // SAFETY: the sets are initialised and as long as is said.
+        unsafe {
+            let mut allowed: libc::cpu_set_t = zeroed();
+            let len = size_of_val(&allowed);
+            assert_eq!(libc::sched_getaffinity(0, len, &mut allowed), 0);
+            let cpus =
+                (0..libc::CPU_SETSIZE as usize).filter(|cpu| libc::CPU_ISSET(*cpu, &allowed));
+            cpus.inspect(|cpu| {
+                let cpu = *cpu;
+                let mut one = zeroed();
+                libc::CPU_SET(cpu, &mut one);
+                assert_eq!(libc::sched_setaffinity(0, len, &one), 0);
+                in_block(move || assert_eq!(libc::sched_getcpu(), cpu as i32));
+            })
+            .count()
+        }
     });
+    assert_ne!(cpus.join().unwrap(), 0);
+}
+
+#[test]
+fn pointers_that_libc_has_scrambled_can_be_read_in_blocks() {
+    // The head's guards: atexit scrambles with one what exit unscrambles, perhaps elsewhere.
+    // SAFETY: the calling thread's own head.
+    let guards = || unsafe {
+        let head = thread_pointer() as *const usize;
+        [head.add(5).read(), head.add(6).read()]
+    };
+    let expected = guards();
+    assert_ne!(expected, [0, 0]);
+    in_block(move || assert_eq!(guards(), expected));
+    let mut block = Block::new();
+    block.run(|| {});
+    block.reset();
+    assert_eq!(block.run(move || assert_eq!(guards(), expected)), Outcome::Returned);
 }
 
 #[test]
