@@ -6,7 +6,9 @@
 
 #![allow(unsafe_code)]
 
-use super::{Block, Outcome};
+use super::c_library::{__res_ninit, __res_state};
+use super::dlopen::Library;
+use super::{Block, Outcome, tls};
 use std::hint::black_box;
 
 /// Bytes that malloc has handed out, in this process's arenas and mappings.
@@ -65,10 +67,14 @@ fn reused_blocks_leak_nothing() {
 fn new_blocks_leak_nothing() {
     alone("new_blocks_leak_nothing", || {
         let (bytes, pages) = growth(20_000, || {
-            assert_eq!(Block::new().run(body), Outcome::Returned);
+            Block::new().run(body);
         });
         println!("20,000 blocks: {bytes} bytes more allocated, {pages} more resident");
         assert!(bytes < 10_000 && pages < 1_000_000, "{bytes} {pages}");
+        // Nor have thread ids been used up: the next is one of the first.
+        // SAFETY: the block's own tid.
+        let tid = unsafe { tls().layout.tid(Block::new().fs) };
+        assert!((1 << 29..(1 << 29) + 1000).contains(&tid), "{tid:#x}");
     });
 }
 
@@ -80,19 +86,32 @@ fn what_libc_allocates_for_a_thread_is_freed() {
             // SAFETY: no destructor.
             assert_eq!(unsafe { libc::pthread_key_create(key, None) }, 0);
         }
+        let mut library = Library::load("leak", "global-dynamic");
+        let (last, variable) = (keys[63], library.variable());
         let mut block = Block::new();
         let (bytes, pages) = growth(10_000, || {
-            let last = keys[63];
             block.run(move || {
-                // SAFETY: there is no such library, and the key exists.
+                // SAFETY: the first library does not exist, and the key and the program do. The
+                // resolver's state is the block's own.
                 unsafe {
                     assert!(libc::dlopen(c"/nowhere.so".as_ptr(), libc::RTLD_NOW).is_null());
                     libc::pthread_setspecific(last, std::ptr::without_provenance(1));
+                    assert_eq!(__res_ninit(__res_state()), 0);
                 }
+                (variable.get)();
                 black_box(std::thread::current());
             });
             block.reset();
+            block.run(|| {
+                // SAFETY: as above. An error that another call's success has made moot.
+                unsafe {
+                    assert!(libc::dlopen(c"/nowhere.so".as_ptr(), libc::RTLD_NOW).is_null());
+                    libc::dlclose(libc::dlopen(std::ptr::null(), libc::RTLD_NOW));
+                }
+            });
+            block.reset();
         });
+        library.close();
         println!("10,000 reuses: {bytes} bytes more allocated, {pages} more resident");
         assert!(bytes < 10_000 && pages < 1_000_000, "{bytes} {pages}");
     });
@@ -128,4 +147,36 @@ fn malloc_hands_a_block_what_its_thread_has_freed() {
         }
     }
     assert_eq!(block.resume(), Outcome::Returned);
+}
+
+#[test]
+fn blocks_come_and_go_in_many_threads_at_once() {
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..200 {
+                    let mut blocks: Vec<_> = (0..5).map(|_| Block::new()).collect();
+                    for block in &mut blocks {
+                        block.run(body);
+                        block.reset();
+                        block.start(|| {
+                            super::yield_now();
+                            body();
+                        });
+                        block.resume();
+                    }
+                    // All of these exist at once.
+                    // SAFETY: the block's own tid.
+                    let tid = |block: &Box<Block>| unsafe { tls().layout.tid(block.fs) };
+                    let mut tids: Vec<_> = blocks.iter().map(tid).collect();
+                    tids.sort_unstable();
+                    tids.dedup();
+                    assert_eq!(tids.len(), blocks.len());
+                    for block in &mut blocks {
+                        assert_eq!(block.resume(), Outcome::Returned);
+                    }
+                }
+            });
+        }
+    });
 }
