@@ -20,7 +20,7 @@ mod sched;
 mod stack;
 mod throw;
 
-pub use obj::g::{G, current, getg};
+pub use obj::g::{G, current, m_thread_pointer};
 pub use sched::boot::{Figures, boot, figures, numgoroutine, procs};
 pub use sched::completion::Completion;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};

@@ -93,8 +93,8 @@ pub fn goready(gp: &'static G) {
     slot::unlock();
 }
 
-/// Ends the goroutine. The host's exit sequence has run.
-pub(crate) fn end() -> ! {
+/// Ends the goroutine.
+fn end() -> ! {
     let gp = here();
     slot::lock();
     leave(gp, EXIT, 0);
@@ -141,15 +141,11 @@ pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
     let gp = here();
     arrived(gp, left);
     slot::unlock();
-    let host = host::get();
-    // SAFETY: on a goroutine, before its first own instruction; then what its maker asked for
-    // (`newproc`'s contract); then its end.
+    // SAFETY: what its maker asked for (`newproc`'s contract).
     unsafe {
-        (host.first_run)();
         let entry: unsafe extern "C" fn(usize) =
             core::mem::transmute::<usize, unsafe extern "C" fn(usize)>(gp.entry.get());
         entry(gp.data.get());
-        (host.exit_sequence)();
     }
     end()
 }
