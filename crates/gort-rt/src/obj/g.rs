@@ -135,7 +135,7 @@ impl G {
 
 /// The G whose stack this is: a goroutine, a g0, or none in a thread that is not the runtime's.
 #[inline(always)]
-pub fn getg() -> Option<&'static G> {
+pub(crate) fn getg() -> Option<&'static G> {
     let at = core::ptr::with_exposed_provenance::<G>(slot::current());
     // SAFETY: see the module: null or the address of a G, and those are never freed.
     unsafe { at.as_ref() }

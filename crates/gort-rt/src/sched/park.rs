@@ -105,6 +105,9 @@ fn end() -> ! {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
+    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+        return alone(after);
+    }
     let mp = gp.mp();
     let pp = mp.pp();
     let from = core::ptr::from_ref(gp).expose_provenance();
@@ -124,6 +127,17 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
     };
     // On `gp` again, maybe on another M.
     arrived(gp, left);
+}
+
+/// In a child that a goroutine forked there is nobody to go to: yielding does nothing, the end of
+/// the goroutine is the end of the process, and waiting would be for ever.
+#[cold]
+fn alone(after: usize) {
+    match after {
+        YIELD => {}
+        EXIT => gort_sys::raw::exit_group(0),
+        _ => throw("a goroutine waits in a process that it forked: the runtime stayed behind"),
+    }
 }
 
 /// After a switch: deals with the goroutine that the M came from, if it came straight from one.

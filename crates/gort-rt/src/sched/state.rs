@@ -41,6 +41,8 @@ pub(crate) struct Sched {
     pub(crate) gcwaiting: AtomicU32,
     /// Whether there are goroutines in `starved`.
     pub(crate) nstarved: AtomicUsize,
+    /// Whether this is a child that a goroutine forked: the other threads stayed behind.
+    pub(crate) forked: AtomicU32,
     /// The Ps, by number. Changed while the world is stopped.
     pub(crate) allp: [Link<P>; MAX_PROCS],
     pub(crate) gomaxprocs: AtomicU32,
@@ -76,6 +78,7 @@ pub(crate) static SCHED: Sched = Sched {
     nmspinning: AtomicU32::new(0),
     gcwaiting: AtomicU32::new(0),
     nstarved: AtomicUsize::new(0),
+    forked: AtomicU32::new(0),
     allp: [const { Link::none() }; MAX_PROCS],
     gomaxprocs: AtomicU32::new(0),
     gallocated: AtomicUsize::new(0),
@@ -96,7 +99,7 @@ impl Sched {
         self.gomaxprocs.load(Ordering::Relaxed) as usize
     }
 
-    /// Whether the world is to stop.
+    /// Whether the world is to stop, or is not there: see `forked`.
     #[inline(always)]
     pub(crate) fn stopping(&self) -> bool {
         self.gcwaiting.load(Ordering::Relaxed) != 0

@@ -59,6 +59,11 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         start_thread: thread::start,
         tls_reserve: tls.reserve(),
         tls_build: |room: Room| -> Result<usize, Errno> {
+            // What has been loaded by now is to be known to the resets of this block, too.
+            let generation = self::tls().generation();
+            if self::tls().refresh() < generation {
+                return Err(Errno::ENOMEM);
+            }
             // SAFETY: the table's contract: a slot's room, on an ordinary thread.
             unsafe { self::tls().build(room.lo, room.hi, room.guard) }
         },
