@@ -1,4 +1,8 @@
 //! The slots: what they hold after each way of filling them, and that filling them may race.
+//!
+//! # Safety
+//!
+//! libc is asked for addresses, by C strings; nothing at those addresses is called.
 
 use super::*;
 use crate::types::ClockId;
