@@ -30,7 +30,7 @@ macro_rules! flags {
 }
 
 /// Does not compile unless a structure of ours is as long as the kernel's, with its fields at the
-/// same places. With `..` for the end, the kernel's may go on.
+/// same places. With `..` for the end, one may be longer than the other.
 macro_rules! same_layout {
     ($ours:ty = $module:ident $theirs:ident { $($ours_at:ident $theirs_at:ident)* }) => {
         const _: () = assert!(size_of::<$ours>() == size_of::<linux_raw_sys::$module::$theirs>());
