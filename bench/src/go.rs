@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Runs a workload by name.
-pub fn run(workload: &str) -> Option<f64> {
+pub(crate) fn run(workload: &str) -> Option<f64> {
     gort::run(|| {
         Some(match workload {
             "burst" => {

@@ -12,7 +12,7 @@ use crate::{TIMES, measure, procs};
 use may::coroutine;
 
 /// Runs a workload by name.
-pub fn run(workload: &str) -> Option<f64> {
+pub(crate) fn run(workload: &str) -> Option<f64> {
     may::config().set_workers(procs());
     Some(match workload {
         "join" => {

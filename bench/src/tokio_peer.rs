@@ -9,7 +9,7 @@ use tokio::sync::Notify;
 use tokio::task::yield_now;
 
 /// Runs a workload by name.
-pub fn run(workload: &str) -> Option<f64> {
+pub(crate) fn run(workload: &str) -> Option<f64> {
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(procs()).build().ok()?;
     let block = |work: Pin<Box<dyn Future<Output = ()> + Send>>| {

@@ -24,7 +24,8 @@ const MAIN_STACK: usize = 8 << 20;
 /// Why it cannot run here.
 pub(crate) fn ensure() -> io::Result<()> {
     if host::is_forked() {
-        let why = "this process was forked by a goroutine: there is no runtime in it";
+        let why =
+            "this process was forked from one with a runtime: the runtime's threads stayed behind";
         return Err(io::Error::new(io::ErrorKind::Unsupported, why));
     }
     static BOOTED: OnceLock<Result<(), String>> = OnceLock::new();

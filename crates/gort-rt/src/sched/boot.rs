@@ -94,8 +94,8 @@ pub fn figures() -> Figures {
     figures
 }
 
-/// Says that this process was forked by a goroutine: none of the runtime's threads is in it. The
-/// goroutine goes on as plain code. In the child, before anything else.
+/// Says that this process was forked: none of the runtime's threads is in it. A goroutine that has
+/// forked goes on as plain code. In the child, before anything else.
 pub fn forked() {
     SCHED.forked.store(1, Ordering::Relaxed);
     SCHED.gcwaiting.store(1, Ordering::Relaxed);

@@ -1,4 +1,10 @@
 //! What all Ms share.
+//!
+//! # Safety
+//!
+//! What a run queue hands over when it is full are pointers made of `&'static G` (`runq.rs`).
+
+#![allow(unsafe_code)]
 
 use crate::lock::{Guard, Mutex, Rank};
 use crate::obj::g::G;
@@ -175,7 +181,6 @@ fn runqputslow(batch: &super::runq::Batch<G>, gp: &'static G) {
     SCHED.lock().globrunqputbatch(&all);
 }
 
-#[allow(unsafe_code)]
 fn from_ring(gp: *mut G) -> &'static G {
     // SAFETY: the ring holds pointers made of `&'static G` (see `runq.rs`).
     unsafe { &*gp }

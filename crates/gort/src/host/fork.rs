@@ -32,7 +32,7 @@ static THREAD_FS: AtomicUsize = AtomicUsize::new(0);
 static OFFSET: AtomicUsize = AtomicUsize::new(0);
 static SIZE: AtomicU32 = AtomicU32::new(0);
 
-/// Whether this process was forked by a goroutine, so that its runtime stayed behind.
+/// Whether this process was forked after the runtime had started, which stayed behind.
 pub(crate) fn is_child() -> bool {
     CHILD.load(Ordering::Relaxed)
 }
@@ -86,8 +86,9 @@ unsafe extern "C" fn in_child() {
     let thread_fs = unsafe {
         core::mem::transmute::<usize, fn() -> Option<usize>>(THREAD_FS.load(Ordering::Relaxed))
     };
-    let Some(fs) = thread_fs() else { return };
     CHILD.store(true, Ordering::Relaxed);
+    gort_rt::forked();
+    let Some(fs) = thread_fs() else { return };
     let size = SIZE.load(Ordering::Relaxed);
     if size == 0 {
         return;

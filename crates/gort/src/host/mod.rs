@@ -67,9 +67,14 @@ pub(crate) fn start() -> io::Result<&'static Host> {
             // SAFETY: the table's contract: a slot's room, on an ordinary thread.
             unsafe { self::tls().build(room.lo, room.hi, room.guard) }
         },
-        // SAFETY (of the two): the table's contracts are those of the functions.
-        tls_reset: |fs, room: Room| unsafe { self::tls().reset(fs, room.lo, room.hi, room.guard) },
-        tls_destroy: |fs| unsafe { self::tls().destroy(fs) },
+        tls_reset: |fs, room: Room| {
+            // SAFETY: the table's contract: a block of this slot that nobody runs with.
+            unsafe { self::tls().reset(fs, room.lo, room.hi, room.guard) }
+        },
+        tls_destroy: |fs| {
+            // SAFETY: the table's contract: as above, on an ordinary thread.
+            unsafe { self::tls().destroy(fs) }
+        },
         stack_top: |fs| self::tls().stack_top(fs),
         carried: tls.malloc_words(),
         tls_generation: || self::tls().generation() as usize,
@@ -77,7 +82,7 @@ pub(crate) fn start() -> io::Result<&'static Host> {
     }))
 }
 
-/// Whether this process was forked by a goroutine: its runtime has stayed behind.
+/// Whether this process was forked after the runtime had started, which stayed behind.
 pub(crate) fn is_forked() -> bool {
     fork::is_child()
 }
