@@ -93,3 +93,10 @@ pub fn figures() -> Figures {
     figures.idle_threads = lists.midle.len();
     figures
 }
+
+/// Says that this process was forked: none of the runtime's threads is in it. A goroutine that has
+/// forked goes on as plain code. In the child, before anything else.
+pub fn forked() {
+    SCHED.forked.store(1, Ordering::Relaxed);
+    SCHED.gcwaiting.store(1, Ordering::Relaxed);
+}

@@ -34,7 +34,8 @@ const IDS: usize = 16;
 /// What a new goroutine is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Spawn {
-    /// It runs `entry(data)`, which must not unwind.
+    /// It runs `entry(data)`, which must not unwind. What the host has to do on a goroutine, first
+    /// and last (thread-locals' destructors), is done there too.
     pub entry: unsafe extern "C" fn(usize),
     /// See `entry`.
     pub data: usize,
