@@ -104,8 +104,11 @@ fn note_reserved(class: usize, count: usize) {
 pub(crate) fn class_for(bytes: usize, tls: usize) -> Result<usize, Errno> {
     let extra = tls + size_of::<Slot>() + guard_for(1 << MAX_CLASS);
     let size = bytes.checked_add(extra).ok_or(Errno::ENOMEM)?;
-    let class = size.next_power_of_two().trailing_zeros() as usize;
-    if class > MAX_CLASS { Err(Errno::ENOMEM) } else { Ok(class.max(MIN_CLASS)) }
+    // Before rounding up, which could overflow.
+    if size > 1 << MAX_CLASS {
+        return Err(Errno::ENOMEM);
+    }
+    Ok((size.next_power_of_two().trailing_zeros() as usize).max(MIN_CLASS))
 }
 
 /// Sees to it that `count` slots of the default size can be had in all.
