@@ -59,7 +59,8 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
 }
 
 /// Makes an M. If the machine refuses another thread, `pp` becomes idle again and the Ms that there
-/// are go on without; if there is none, that is the end.
+/// are go on without; if there is none, or all wait for the goroutines locked to them, that is the
+/// end.
 fn newm(pp: &'static P, spinning: bool, id: usize) {
     let started = allocm(id).and_then(|mp| {
         mp.spinning.set(usize::from(spinning));
@@ -75,7 +76,7 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
     }
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
-    if lists.mcount == 0 {
+    if lists.mcount == lists.mlocked {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
@@ -92,7 +93,7 @@ fn give_back(lists: &mut Lists, pp: &'static P) {
 #[cold]
 fn no_thread(errno: Errno) -> ! {
     throw_with(&[
-        Say::Text("cannot start a thread, and there is none: "),
+        Say::Text("cannot start a thread, and there is none to run goroutines: "),
         Say::Text(errno.message()),
         Say::Text(" (a limit on processes or memory?)"),
     ])
