@@ -111,6 +111,11 @@ impl Sched {
         self.gcwaiting.load(Ordering::Relaxed) != 0
     }
 
+    /// The Ps that have ever been in use.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
+        self.allp.iter().map_while(Link::get)
+    }
+
     /// The Ps in use.
     pub(crate) fn ps(&self) -> impl Iterator<Item = &'static P> {
         self.allp.iter().take(self.procs()).filter_map(Link::get)
