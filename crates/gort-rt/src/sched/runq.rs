@@ -21,14 +21,11 @@
 
 #![allow(unsafe_code)]
 
-use crate::prim::{AtomicPtr, AtomicU32, Ordering};
+use crate::prim::{AtomicPtr, AtomicU32, Ordering, RING, const_fn, nulls, spin_loop};
 use core::ptr::null_mut;
 
-/// The ring's size; a power of two.
-#[cfg(not(gort_model))]
-pub(crate) const LEN: usize = 256;
-#[cfg(gort_model)]
-pub(crate) const LEN: usize = 4;
+/// The ring's size.
+pub(crate) const LEN: usize = RING;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,23 +52,14 @@ unsafe fn item<T>(ptr: *mut T) -> Option<&'static T> {
 }
 
 impl<T> RunQueue<T> {
-    #[cfg(not(gort_model))]
-    pub(crate) const fn new() -> RunQueue<T> {
-        RunQueue {
-            head: AtomicU32::new(0),
-            tail: AtomicU32::new(0),
-            next: AtomicPtr::new(null_mut()),
-            ring: [const { AtomicPtr::new(null_mut()) }; LEN],
-        }
-    }
-
-    #[cfg(gort_model)]
-    pub(crate) fn new() -> RunQueue<T> {
-        RunQueue {
-            head: AtomicU32::new(0),
-            tail: AtomicU32::new(0),
-            next: AtomicPtr::new(null_mut()),
-            ring: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
+    const_fn! {
+        pub(crate) const fn new() -> RunQueue<T> {
+            RunQueue {
+                head: AtomicU32::new(0),
+                tail: AtomicU32::new(0),
+                next: AtomicPtr::new(null_mut()),
+                ring: nulls(),
+            }
         }
     }
 
@@ -90,7 +78,7 @@ impl<T> RunQueue<T> {
             if tail == self.tail.load(Ordering::Acquire) {
                 return head == tail && next.is_null();
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
     }
 
