@@ -73,8 +73,10 @@ impl<T> RunQueue<T> {
         loop {
             let head = self.head.load(Ordering::Acquire);
             let tail = self.tail.load(Ordering::Acquire);
-            let next = self.next.load(Ordering::Relaxed);
-            // The owner moves `next` into the ring; see it in one of the two places.
+            // The owner moves `next` into the ring, puts another there, and takes that: see the
+            // first in one of the two places. Acquire: pairs with the Release in `get`, or the
+            // `tail` below could be older than the empty `next`.
+            let next = self.next.load(Ordering::Acquire);
             if tail == self.tail.load(Ordering::Acquire) {
                 return head == tail && next.is_null();
             }
@@ -140,11 +142,11 @@ impl<T> RunQueue<T> {
     pub(crate) fn get(&self) -> Option<(&'static T, bool)> {
         let next = self.next.load(Ordering::Relaxed);
         // A thief may have taken it meanwhile; only the owner puts one there.
-        // Acquire: pairs with a put by an owner before this one.
+        // Acquire: pairs with a put by an owner before this one. Release: pairs with `is_empty`.
         if !next.is_null()
             && self
                 .next
-                .compare_exchange(next, null_mut(), Ordering::Acquire, Ordering::Relaxed)
+                .compare_exchange(next, null_mut(), Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
         {
             // SAFETY: `next` holds what `ptr` made.
