@@ -223,7 +223,7 @@ pub(super) fn attach_warm(pp: &'static P, gp: &'static G) -> bool {
 #[inline]
 fn settle(gp: &'static G, slot: &'static Slot) {
     let (fs, top) = if gp.shares_tls() {
-        (0, slot.room().hi & !63)
+        (0, slot.bare_top())
     } else {
         let fs = slot.renew();
         // SAFETY: the block is built; nobody runs on it.
