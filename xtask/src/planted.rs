@@ -119,6 +119,12 @@ const PLANTS: &[Plant] = &[
         "test planted ... FAILED",
     ),
     plant(
+        "ci/test_release.sh",
+        "failing-optimised-test",
+        Append(SYS, "#[test]\nfn planted() {\n    assert!(cfg!(debug_assertions));\n}\n"),
+        "test planted ... FAILED",
+    ),
+    plant(
         "ci/example.sh",
         "no-output",
         Write(EXAMPLE, "//! Empty.\nfn main() {}\n"),

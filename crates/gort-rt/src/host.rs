@@ -40,10 +40,6 @@ pub struct Host {
     pub tls_destroy: unsafe fn(thread_pointer: usize),
     /// Where the stack may begin below a block: 16-aligned.
     pub stack_top: unsafe fn(thread_pointer: usize) -> usize,
-    /// Runs on a goroutine before its first own instruction.
-    pub first_run: unsafe fn(),
-    /// Runs on a goroutine after its last: destructors of thread-locals. May block.
-    pub exit_sequence: unsafe fn(),
     /// Words of the TLS block, by offset from the thread pointer, that belong to the M and are
     /// carried from block to block (malloc's caches). At most [`MAX_CARRIED`].
     pub carried: &'static [isize],

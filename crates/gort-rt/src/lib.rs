@@ -20,8 +20,8 @@ mod sched;
 mod stack;
 mod throw;
 
-pub use obj::g::{G, current, getg};
-pub use sched::boot::{Figures, boot, figures, numgoroutine, procs};
+pub use obj::g::{G, current, m_thread_pointer};
+pub use sched::boot::{Figures, boot, figures, forked, numgoroutine, procs};
 pub use sched::completion::Completion;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};

@@ -2,6 +2,13 @@
 //!
 //! One line that says what and where, then SIGABRT. Nothing here allocates, unwinds, takes a lock
 //! or uses std: it works on any stack and in a signal handler.
+//!
+//! # Safety
+//!
+//! Standard error's number is borrowed without knowing whether it is open; writing is all that is
+//! done with it.
+
+#![allow(unsafe_code)]
 
 use gort_sys::fd::BorrowedFd;
 use gort_sys::raw;
@@ -97,7 +104,6 @@ impl Line {
     }
 }
 
-#[allow(unsafe_code)]
 fn stderr() -> BorrowedFd<'static> {
     // SAFETY: 2 is not -1, and a closed standard error only makes the write fail.
     unsafe { BorrowedFd::borrow_raw(2) }

@@ -1,7 +1,11 @@
 //! What a call costs: bare, through this crate, and through libc.
 //!
 //! `cargo bench -p gort-sys`; the medians of a group are to be compared with one another. That the
-//! untyped entry points compile to what bare assembly does is checked by `tests/codegen.rs`.
+//! untyped entry points compile to what bare assembly does is checked by `tests/codegen/`.
+//!
+//! # Safety
+//!
+//! Each way of making a call gets the same arguments: memory and descriptors of the benchmark's own.
 
 #![allow(unsafe_code, missing_docs)]
 

@@ -1,12 +1,12 @@
 //! Linux system calls, the vDSO and CPU primitives, without libc.
 //!
 //! ```
-//! use gort_sys::{raw, Errno};
-//! let mut buf = [0u8; 8];
-//! // A typed call: an error is an `Errno`, never a panic.
-//! let stdin = std::io::stdin();
-//! assert_eq!(raw::read(&stdin, &mut buf[..0]), Ok(0));
-//! # let _ = Errno::EBADF;
+//! use gort_sys::{Errno, raw, types::PipeFlags};
+//! let pipe = raw::pipe2(PipeFlags::CLOEXEC)?;
+//! assert_eq!(raw::write(&pipe.writer, b"typed"), Ok(5));
+//! // Bad input is an `Errno`, never a panic.
+//! assert_eq!(raw::write(&pipe.reader, b"typed"), Err(Errno::EBADF));
+//! # Ok::<(), Errno>(())
 //! ```
 #![no_std]
 

@@ -7,8 +7,8 @@
 //! What a generated file would have had over it, visible code, `cargo expand` shows.
 //!
 //! The same list of declarations is expanded more than once: generic over the [`Entry`] in
-//! [`call`](crate::call), fixed to the bare trap in [`raw`](crate::raw), and fixed to the
-//! scheduler's entry in the crate above. Each file of `calls/` is such a list.
+//! [`call`](crate::call), fixed to the bare trap in [`raw`](crate::raw), and later fixed
+//! to the scheduler's entry in the crate above. Each file of `calls/` is such a list.
 //!
 //! # Safety
 //!
@@ -47,7 +47,7 @@
 ///
 /// - `CLASS`: `sys` if the kernel may make the caller wait, `sysblock` if waiting is what the call
 ///   is for, `sysnb` if the kernel answers at once. Through this crate all three are the bare trap;
-///   the macro of the same name in `gort::syscall` tells the scheduler about the first two.
+///   the scheduler's entry, in the crates above, will be told about the first two.
 /// - `NUMBER`: by default that of the kernel's call of the same name.
 /// - `ARGUMENTS`: any [`Arg`](crate::arg::Arg) type; `impl AsFd` for anything that has a
 ///   descriptor; `impl Path` for anything that is a path; `out T` for a value that the kernel

@@ -1,4 +1,8 @@
 //! `Errno` against libc's constants and messages, and its promises: no allocation, two bytes.
+//!
+//! # Safety
+//!
+//! libc's texts are C strings; the allocator that counts is the system's.
 
 #![allow(unsafe_code)]
 

@@ -13,8 +13,8 @@ mod support;
 use gort_sys::fd::AsRawFd;
 use gort_sys::types::*;
 use gort_sys::{Errno, raw};
-use scratch::{Scratch, interrupted};
-use support::{c, closed, watchdog};
+use scratch::Scratch;
+use support::{c, closed, interrupted, watchdog};
 
 #[test]
 fn reads_and_writes_move_the_position() {

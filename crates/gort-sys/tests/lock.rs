@@ -12,8 +12,8 @@ mod support;
 use gort_sys::fd::AsRawFd;
 use gort_sys::types::*;
 use gort_sys::{Errno, raw};
-use scratch::{Scratch, interrupted};
-use support::{c, child_holds, closed, watchdog};
+use scratch::Scratch;
+use support::{c, child_holds, closed, interrupted, watchdog};
 
 const ALL: Extent = Extent { offset: 0, len: 0 };
 

@@ -3,6 +3,11 @@
 //! What reaches the kernel is read where it shows it: in `/proc/self/task/<tid>/syscall`, which has
 //! the number and all six registers of a thread that waits in a call. The call is `pause`, which
 //! takes no arguments and so can be given any.
+//!
+//! # Safety
+//!
+//! The calls get memory and descriptors of the tests' own, or what the kernel refuses. The handlers
+//! do nothing or make one call.
 
 #![allow(unsafe_code, missing_docs)]
 

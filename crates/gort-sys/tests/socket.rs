@@ -7,11 +7,13 @@
 
 #![allow(unsafe_code)]
 
+mod scratch;
 mod support;
 
 use gort_sys::fd::{AsFd, AsRawFd, OwnedFd};
 use gort_sys::types::*;
 use gort_sys::{Errno, Result, raw};
+use scratch::Scratch;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddrV4, SocketAddrV6};
 use std::time::Duration;
 use support::{c, closed, watchdog};
@@ -97,10 +99,9 @@ fn addresses_are_those_that_std_sees() {
 #[test]
 fn unix_paths_and_names() {
     watchdog();
-    let dir = std::env::temp_dir().join(format!("gort-unix-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
-    let short = dir.join("short").into_os_string().into_encoded_bytes();
-    let mut full = dir.join("x").into_os_string().into_encoded_bytes();
+    let scratch = Scratch::new();
+    let short = scratch.path("short").into_os_string().into_encoded_bytes();
+    let mut full = scratch.path("x").into_os_string().into_encoded_bytes();
     full.resize(108, b'y');
     for path in [&short, &full] {
         let addr = UnixAddr::path(path).unwrap();
@@ -115,7 +116,7 @@ fn unix_paths_and_names() {
         assert_eq!(raw::bind(&again, addr), Err(Errno::EADDRINUSE));
         drop(server);
     }
-    std::fs::remove_dir_all(&dir).unwrap();
+    drop(scratch);
     let gone = UnixAddr::path(&short).unwrap();
     let client = raw::socket(Domain::UNIX, SockType::STREAM, Protocol::DEFAULT).unwrap();
     assert_eq!(raw::connect(&client, gone), Err(Errno::ENOENT));

@@ -1,10 +1,12 @@
 //! Messages: several buffers, addresses, and descriptors that travel with them.
 
+mod scratch;
 mod support;
 
 use gort_sys::fd::{AsFd, AsRawFd, OwnedFd};
 use gort_sys::types::*;
 use gort_sys::{Errno, raw};
+use scratch::Scratch;
 use std::io::{Read, Seek, Write};
 use std::net::{Ipv4Addr, SocketAddrV4};
 use support::{closed, watchdog};
@@ -28,12 +30,9 @@ fn open_count(file: &impl AsRawFd) -> usize {
     all.filter(|entry| link(&entry.as_ref().unwrap().path()).as_ref() == Some(&wanted)).count()
 }
 
-fn temporary(name: &str) -> std::fs::File {
-    let path = std::env::temp_dir().join(format!("gort-{name}-{}", std::process::id()));
-    let mut options = std::fs::File::options();
-    let file = options.read(true).write(true).create(true).truncate(true).open(&path).unwrap();
-    std::fs::remove_file(path).unwrap();
-    file
+/// A file without a name.
+fn temporary() -> std::fs::File {
+    Scratch::new().file("a", b"").into()
 }
 
 #[test]
@@ -104,7 +103,7 @@ fn many_messages_at_once() {
 fn descriptors_travel() {
     watchdog();
     let [a, b] = pair(SockType::STREAM);
-    let (file, [left, right]) = (temporary("travel"), pair(SockType::STREAM));
+    let (file, [left, right]) = (temporary(), pair(SockType::STREAM));
     let mut control = SendControl::<4>::new();
     control.descriptors(&[file.as_fd(), left.as_fd(), a.as_fd()]).unwrap();
     let parts = [IoSlice::new(b"three")];
@@ -139,7 +138,7 @@ fn descriptors_travel() {
 fn descriptors_that_nobody_takes_are_closed() {
     watchdog();
     let [a, b] = pair(SockType::SEQPACKET);
-    let file = temporary("untaken");
+    let file = temporary();
     assert_eq!(open_count(&file), 1);
     let mut control = SendControl::<3>::new();
     control.descriptors(&[file.as_fd(), file.as_fd()]).unwrap();
@@ -180,7 +179,7 @@ fn descriptors_that_nobody_takes_are_closed() {
 fn too_little_room_for_descriptors() {
     watchdog();
     let [a, b] = pair(SockType::STREAM);
-    let file = temporary("room");
+    let file = temporary();
     let three = [file.as_fd(), file.as_fd(), file.as_fd()];
     assert_eq!(SendControl::<3>::new().descriptors(&three), Err(Errno::EINVAL));
     let mut control = SendControl::<7>::new();

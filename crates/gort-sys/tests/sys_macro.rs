@@ -3,6 +3,10 @@
 //!
 //! The declarations are fixed to an entry that notes what it is given and answers what the test
 //! wants, so that each register can be looked at. (`sys!` is `__sys!` with the trap for an entry.)
+//!
+//! # Safety
+//!
+//! The entry that notes makes no call. What is declared for the kernel is as its manual pages say.
 
 #![allow(unsafe_code, missing_docs)]
 

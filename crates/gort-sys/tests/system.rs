@@ -7,11 +7,13 @@
 
 #![allow(unsafe_code)]
 
+mod scratch;
 mod support;
 
 use gort_sys::fd::AsFd;
 use gort_sys::types::*;
 use gort_sys::{Errno, Result, raw};
+use scratch::Scratch;
 use std::ptr::{null, null_mut};
 use support::{REFUSED, allowed, c, child_holds, closed, in_child};
 
@@ -140,7 +142,8 @@ fn landlock() {
         raw::landlock_create_ruleset(&LandlockRuleset::default()).err(),
         Some(Errno::ENOMSG)
     );
-    let path = std::env::temp_dir().join(format!("gort-landlock-{}", std::process::id()));
+    let scratch = Scratch::new();
+    let path = scratch.path("locked");
     std::fs::write(&path, "").unwrap();
     child_holds(|| {
         let ruleset = raw::landlock_create_ruleset(&LandlockRuleset { fs, net }).unwrap();
@@ -168,7 +171,6 @@ fn landlock() {
         assert_eq!(refused.raw_os_error(), Some(libc::EACCES));
         open("/dev/null".as_ref()).unwrap();
     });
-    std::fs::remove_file(path).unwrap();
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn timers() {
     let none = TimerFlags::empty();
     assert_eq!(raw::timer_settime(timer, none, &set), Ok(Itimerspec::default()));
     let now = raw::timer_gettime(timer).unwrap();
-    assert!(now.interval == second && now.value <= second && now.value.sec >= 900);
+    assert!(now.interval == second && now.value <= second && now.value > Timespec::default());
     let old = raw::timer_settime(timer, none, &Itimerspec::default()).unwrap();
     assert!(old.interval == second && old.value <= now.value);
     assert_eq!(raw::timer_getoverrun(timer), Ok(0));
@@ -177,7 +177,7 @@ fn the_processs_own_timers() {
         assert_eq!(fire(&set, Some(&Sigevent::signal(Signal(43), 9))), (Signal(43), 9));
         assert_eq!(fire(&set, None).0, Signal::ALRM);
         raw::alarm(100);
-        assert!((99..=100).contains(&raw::alarm(0)));
+        assert!((1..=100).contains(&raw::alarm(0)));
         assert_eq!(raw::alarm(0), 0);
         let value = Timeval { sec: 50, usec: 0 };
         let set = Itimerval { interval: value, value };

@@ -2,6 +2,10 @@
 //!
 //! What a clock shows is compared by calling the kernel before and after: the value in between must
 //! lie in between.
+//!
+//! # Safety
+//!
+//! libc's functions write to variables of the type they ask for; the handler only stores to atomics.
 
 #![allow(unsafe_code)]
 

@@ -23,6 +23,11 @@ const MAIN_STACK: usize = 8 << 20;
 ///
 /// Why it cannot run here.
 pub(crate) fn ensure() -> io::Result<()> {
+    if host::is_forked() {
+        let why =
+            "this process was forked from one with a runtime: the runtime's threads stayed behind";
+        return Err(io::Error::new(io::ErrorKind::Unsupported, why));
+    }
     static BOOTED: OnceLock<Result<(), String>> = OnceLock::new();
     if let Err(why) = BOOTED.get_or_init(|| boot().map_err(|error| error.to_string())) {
         return Err(io::Error::new(io::ErrorKind::Unsupported, why.clone()));

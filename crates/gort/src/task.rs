@@ -91,6 +91,8 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         // SAFETY: the closure is the goroutine's.
         let closure = unsafe { (*task.closure.get()).take() };
         let Some(closure) = closure else { return };
+        // SAFETY: on the goroutine, before its first own instruction.
+        unsafe { host::first_run() };
         let result = catch_unwind(AssertUnwindSafe(closure)).map_err(|payload| {
             if !goexit::is_goexit(&*payload) {
                 panic::reached_the_root(&*payload);
@@ -106,8 +108,20 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         // As a thread does: whoever joins finds the destructors of thread-locals run.
         // SAFETY: on the goroutine, after its last own instruction.
         unsafe { host::exit_sequence() };
+        let mut more = task.state.scope.is_some();
         if let Some(waker) = task.state.completion.complete() {
             crate::join::wake(waker);
+            more = true;
+        }
+        // The last to have the task drops a result that nobody took.
+        if let Some(task) = Arc::into_inner(task) {
+            drop(task);
+            more = true;
+        }
+        if more {
+            // Users' code has run again, and may have made thread-locals anew.
+            // SAFETY: as above.
+            unsafe { host::exit_sequence() };
         }
     }
 

@@ -118,6 +118,11 @@ impl G {
         })
     }
 
+    /// Its TLS block's thread pointer; 0 while it has none of its own.
+    pub fn thread_pointer(&self) -> usize {
+        self.fs.get()
+    }
+
     /// The M it runs on; it does run.
     #[inline(always)]
     pub(crate) fn mp(&self) -> &'static M {
@@ -130,7 +135,7 @@ impl G {
 
 /// The G whose stack this is: a goroutine, a g0, or none in a thread that is not the runtime's.
 #[inline(always)]
-pub fn getg() -> Option<&'static G> {
+pub(crate) fn getg() -> Option<&'static G> {
     let at = core::ptr::with_exposed_provenance::<G>(slot::current());
     // SAFETY: see the module: null or the address of a G, and those are never freed.
     unsafe { at.as_ref() }
@@ -158,4 +163,11 @@ pub(crate) unsafe fn setg_at(fs: usize, gp: &'static G) {
 #[inline(always)]
 pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
+}
+
+/// On a goroutine with a TLS block of its own: the thread pointer of the thread that it runs on
+/// now. Good in a signal handler; elsewhere it may be another's at once.
+pub fn m_thread_pointer() -> Option<usize> {
+    let gp = current().filter(|gp| !gp.shares_tls())?;
+    gp.m.get().map(|mp| mp.fs.get())
 }

@@ -5,7 +5,7 @@ use super::worker::{acquirep, releasep, stopm};
 use super::{stop, wake};
 use crate::obj::g::G;
 use crate::obj::m::M;
-use crate::obj::p::P;
+use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence};
 
 /// Every so many rounds the global queue goes first, or two goroutines that keep readying each
@@ -14,6 +14,9 @@ pub(crate) const GLOBAL_TICK: usize = 61;
 
 /// Rounds of looking at every other P.
 const STEAL_ROUNDS: usize = 4;
+
+/// How often to pause before taking what a running P has in front: 1 to 3 microseconds.
+const NEXT_PATIENCE: usize = 40;
 
 /// The next goroutine for `mp`, which has a P (maybe another one afterwards); sleeps until there is
 /// one. On g0.
@@ -66,6 +69,7 @@ fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
             if core::ptr::eq(victim, pp) {
                 continue;
             }
+            let take_next = take_next && next_is_left(victim);
             if let Some(gp) = victim.runq.steal_into(&pp.runq, take_next) {
                 pp.steals.bump();
                 return Some(gp);
@@ -73,6 +77,21 @@ fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
         }
     }
     None
+}
+
+/// Whether what is in front of `victim`'s queue is still there after a little while: its owner, if
+/// it runs, is about to get to it, and would otherwise have to steal it back.
+fn next_is_left(victim: &'static P) -> bool {
+    let next = victim.runq.next();
+    if next.is_null() {
+        return false;
+    }
+    if victim.status() == PStatus::Running {
+        for _ in 0..NEXT_PATIENCE {
+            core::hint::spin_loop();
+        }
+    }
+    victim.runq.next() == next
 }
 
 /// Every P once, in an order that depends on `random`. Go: `randomOrder`.

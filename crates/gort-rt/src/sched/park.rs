@@ -93,8 +93,8 @@ pub fn goready(gp: &'static G) {
     slot::unlock();
 }
 
-/// Ends the goroutine. The host's exit sequence has run.
-pub(crate) fn end() -> ! {
+/// Ends the goroutine.
+fn end() -> ! {
     let gp = here();
     slot::lock();
     leave(gp, EXIT, 0);
@@ -105,6 +105,9 @@ pub(crate) fn end() -> ! {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
+    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+        return alone(after);
+    }
     let mp = gp.mp();
     let pp = mp.pp();
     let from = core::ptr::from_ref(gp).expose_provenance();
@@ -126,6 +129,17 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
     arrived(gp, left);
 }
 
+/// In a child that a goroutine forked there is nobody to go to: yielding does nothing, the end of
+/// the goroutine is the end of the process, and waiting would be for ever.
+#[cold]
+fn alone(after: usize) {
+    match after {
+        YIELD => {}
+        EXIT => gort_sys::raw::exit_group(0),
+        _ => throw("a goroutine waits in a process that it forked: the runtime stayed behind"),
+    }
+}
+
 /// After a switch: deals with the goroutine that the M came from, if it came straight from one.
 #[inline(always)]
 fn arrived(gp: &'static G, left: usize) {
@@ -141,15 +155,11 @@ pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
     let gp = here();
     arrived(gp, left);
     slot::unlock();
-    let host = host::get();
-    // SAFETY: on a goroutine, before its first own instruction; then what its maker asked for
-    // (`newproc`'s contract); then its end.
+    // SAFETY: what its maker asked for (`newproc`'s contract).
     unsafe {
-        (host.first_run)();
         let entry: unsafe extern "C" fn(usize) =
             core::mem::transmute::<usize, unsafe extern "C" fn(usize)>(gp.entry.get());
         entry(gp.data.get());
-        (host.exit_sequence)();
     }
     end()
 }

@@ -92,6 +92,11 @@ impl<T> RunQueue<T> {
             + usize::from(!self.next.load(Ordering::Relaxed).is_null())
     }
 
+    /// What is in front, to compare with.
+    pub(crate) fn next(&self) -> *const T {
+        self.next.load(Ordering::Relaxed)
+    }
+
     /// Owner: puts `item` in front of all others; what was in front goes to the end.
     /// `spill` gets half the ring and that one if there is no room.
     #[inline]

@@ -34,7 +34,8 @@ const IDS: usize = 16;
 /// What a new goroutine is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Spawn {
-    /// It runs `entry(data)`, which must not unwind.
+    /// It runs `entry(data)`, which must not unwind. What the host has to do on a goroutine, first
+    /// and last (thread-locals' destructors), is done there too.
     pub entry: unsafe extern "C" fn(usize),
     /// See `entry`.
     pub data: usize,
@@ -222,7 +223,7 @@ pub(super) fn attach_warm(pp: &'static P, gp: &'static G) -> bool {
 #[inline]
 fn settle(gp: &'static G, slot: &'static Slot) {
     let (fs, top) = if gp.shares_tls() {
-        (0, slot.room().hi & !63)
+        (0, slot.bare_top())
     } else {
         let fs = slot.renew();
         // SAFETY: the block is built; nobody runs on it.

@@ -1,4 +1,10 @@
 //! What all Ms share.
+//!
+//! # Safety
+//!
+//! What a run queue hands over when it is full are pointers made of `&'static G` (`runq.rs`).
+
+#![allow(unsafe_code)]
 
 use crate::lock::{Guard, Mutex, Rank};
 use crate::obj::g::G;
@@ -41,6 +47,8 @@ pub(crate) struct Sched {
     pub(crate) gcwaiting: AtomicU32,
     /// Whether there are goroutines in `starved`.
     pub(crate) nstarved: AtomicUsize,
+    /// Whether this is a child that a goroutine forked: the other threads stayed behind.
+    pub(crate) forked: AtomicU32,
     /// The Ps, by number. Changed while the world is stopped.
     pub(crate) allp: [Link<P>; MAX_PROCS],
     pub(crate) gomaxprocs: AtomicU32,
@@ -76,6 +84,7 @@ pub(crate) static SCHED: Sched = Sched {
     nmspinning: AtomicU32::new(0),
     gcwaiting: AtomicU32::new(0),
     nstarved: AtomicUsize::new(0),
+    forked: AtomicU32::new(0),
     allp: [const { Link::none() }; MAX_PROCS],
     gomaxprocs: AtomicU32::new(0),
     gallocated: AtomicUsize::new(0),
@@ -96,10 +105,15 @@ impl Sched {
         self.gomaxprocs.load(Ordering::Relaxed) as usize
     }
 
-    /// Whether the world is to stop.
+    /// Whether the world is to stop, or is not there: see `forked`.
     #[inline(always)]
     pub(crate) fn stopping(&self) -> bool {
         self.gcwaiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// The Ps that have ever been in use.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
+        self.allp.iter().map_while(Link::get)
     }
 
     /// The Ps in use.
@@ -172,7 +186,6 @@ fn runqputslow(batch: &super::runq::Batch<G>, gp: &'static G) {
     SCHED.lock().globrunqputbatch(&all);
 }
 
-#[allow(unsafe_code)]
 fn from_ring(gp: *mut G) -> &'static G {
     // SAFETY: the ring holds pointers made of `&'static G` (see `runq.rs`).
     unsafe { &*gp }

@@ -2,6 +2,10 @@
 //!
 //! The input's first byte chooses what the rest is: an image, or patches to this process's own
 //! vDSO (offset in two bytes, new value in one), which start from something that parses.
+//!
+//! # Safety
+//!
+//! The vDSO is readable for as long as the process lives, over the length that its header gives.
 
 #![no_main]
 

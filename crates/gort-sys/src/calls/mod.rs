@@ -1,8 +1,8 @@
 //! The declared calls, a file for each part of the kernel.
 //!
 //! Each file is one macro that holds a list of declarations and hands it to `__sys!` with the mode
-//! it is given: here twice, for [`call`](crate::call) and [`raw`](crate::raw), and once more in the
-//! crate above with the scheduler's entry. A doc comment there is the documentation of all three.
+//! it is given: here twice, for [`call`](crate::call) and [`raw`](crate::raw), and later once more in
+//! the crate above, with the scheduler's entry. Its doc comments are the documentation of them all.
 
 mod descriptor;
 mod directory;

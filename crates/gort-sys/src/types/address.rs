@@ -13,10 +13,10 @@ const INET: u16 = net::AF_INET as u16;
 const INET6: u16 = net::AF_INET6 as u16;
 
 /// The longest address of any family: the length of `struct sockaddr_storage`.
-const ROOM: usize = 128;
+const ROOM: usize = net::_K_SS_MAXSIZE as usize;
 
 /// The bytes in a Unix socket's path or name.
-const UNIX_ROOM: usize = 108;
+const UNIX_ROOM: usize = net::UNIX_PATH_MAX as usize;
 
 /// The address of a Unix socket: a path, an abstract name, or none.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]

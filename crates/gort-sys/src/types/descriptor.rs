@@ -215,6 +215,14 @@ pub struct FileLock {
     pid: i32,
 }
 
+same_layout!(FileLock = general flock {
+    kind l_type
+    whence l_whence
+    offset l_start
+    len l_len
+    pid l_pid
+});
+
 impl FileLock {
     /// A lock of `kind` on an extent counted from the start of the file. Length zero is up to the
     /// end, wherever that comes to be.
@@ -303,6 +311,13 @@ pub struct Winsize {
     /// Pixels from top to bottom, where known.
     pub height: u16,
 }
+
+same_layout!(Winsize = general winsize {
+    rows ws_row
+    columns ws_col
+    width ws_xpixel
+    height ws_ypixel
+});
 
 /// A descriptor that the call takes away.
 #[derive(Debug)]

@@ -168,6 +168,8 @@ pub struct OpenHow {
     resolve: ResolveFlags,
 }
 
+same_layout!(OpenHow = general open_how { flags flags mode mode resolve resolve });
+
 impl OpenHow {
     /// Unlike `openat`, the kernel refuses a mode without `CREAT` or `TMPFILE`, and unknown flags.
     pub const fn new(flags: OFlags, mode: Mode, resolve: ResolveFlags) -> OpenHow {

@@ -18,6 +18,8 @@ pub struct IoSlice<'a> {
     bytes: PhantomData<&'a [u8]>,
 }
 
+same_layout!(IoSlice<'static> = general iovec { base iov_base len iov_len });
+
 /// A `&mut [u8]` in the kernel's layout (`struct iovec`).
 #[repr(C)]
 pub struct IoSliceMut<'a> {
@@ -25,6 +27,8 @@ pub struct IoSliceMut<'a> {
     len: usize,
     bytes: PhantomData<&'a mut [u8]>,
 }
+
+same_layout!(IoSliceMut<'static> = general iovec { base iov_base len iov_len });
 
 // SAFETY: these are a shared and a unique borrow of bytes, which are `Send` and `Sync`.
 unsafe impl Send for IoSlice<'_> {}

@@ -29,6 +29,21 @@ macro_rules! flags {
     };
 }
 
+/// Does not compile unless a structure of ours is as long as the kernel's, with its fields at the
+/// same places. With `..` for the end, one may be longer than the other.
+macro_rules! same_layout {
+    ($ours:ty = $module:ident $theirs:ident { $($ours_at:ident $theirs_at:ident)* }) => {
+        const _: () = assert!(size_of::<$ours>() == size_of::<linux_raw_sys::$module::$theirs>());
+        same_layout!($ours = $module $theirs { $($ours_at $theirs_at)* .. });
+    };
+    ($ours:ty = $module:ident $theirs:ident { $($ours_at:ident $theirs_at:ident)* .. }) => {
+        $(const _: () = assert!(
+            core::mem::offset_of!($ours, $ours_at)
+                == core::mem::offset_of!(linux_raw_sys::$module::$theirs, $theirs_at)
+        );)*
+    };
+}
+
 /// One of the kernel's numbers: a type of its own around the number, with a constant for each name.
 macro_rules! numbers {
     ($(#[$meta:meta])* $name:ident: $repr:ty $(, $module:ident { $($(#[$doc:meta])* $value:ident $constant:ident)* })?) => {

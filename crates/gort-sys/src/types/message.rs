@@ -34,6 +34,16 @@ struct Header {
     control_room: u32,
 }
 
+same_layout!(Header = net msghdr {
+    name msg_name
+    name_len msg_namelen
+    iov msg_iov
+    iov_len msg_iovlen
+    control msg_control
+    control_len msg_controllen
+    flags msg_flags
+    ..
+});
 const _: () = assert!(size_of::<Header>() == size_of::<net::mmsghdr>());
 const _: () = assert!(core::mem::offset_of!(Header, transferred) == size_of::<net::msghdr>());
 

@@ -46,6 +46,8 @@ pub struct EpollEvent {
     pub data: u64,
 }
 
+same_layout!(EpollEvent = general epoll_event { events events data data });
+
 flags! {
     /// What `poll` looks for and finds.
     PollFlags: u16, general {
@@ -76,6 +78,8 @@ pub struct PollFd<'fd> {
     owner: PhantomData<BorrowedFd<'fd>>,
 }
 
+same_layout!(PollFd<'static> = general pollfd { fd fd events events found revents });
+
 impl<'fd> PollFd<'fd> {
     /// Looks for `events` at `fd`.
     pub fn new(fd: BorrowedFd<'fd>, events: PollFlags) -> PollFd<'fd> {
@@ -95,7 +99,7 @@ pub struct FdSet([u64; 16]);
 
 impl FdSet {
     /// How many descriptors there is room for.
-    pub const SIZE: u32 = 1024;
+    pub const SIZE: u32 = linux_raw_sys::general::__FD_SETSIZE;
 
     fn place(fd: BorrowedFd<'_>) -> Option<(usize, u64)> {
         let fd = u32::try_from(fd.as_raw_fd()).ok().filter(|fd| *fd < FdSet::SIZE)?;

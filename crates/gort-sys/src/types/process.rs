@@ -78,6 +78,20 @@ pub struct CloneArgs {
     pub cgroup: u64,
 }
 
+same_layout!(CloneArgs = general clone_args {
+    flags flags
+    pidfd pidfd
+    child_tid child_tid
+    parent_tid parent_tid
+    exit_signal exit_signal
+    stack stack
+    stack_size stack_size
+    tls tls
+    set_tid set_tid
+    set_tid_size set_tid_size
+    cgroup cgroup
+});
+
 flags! {
     /// Which changes of which children a wait is for.
     WaitOptions: i32, general {
@@ -184,6 +198,25 @@ pub struct Rusage {
     pub nivcsw: i64,
 }
 
+same_layout!(Rusage = general rusage {
+    utime ru_utime
+    stime ru_stime
+    maxrss ru_maxrss
+    ixrss ru_ixrss
+    idrss ru_idrss
+    isrss ru_isrss
+    minflt ru_minflt
+    majflt ru_majflt
+    nswap ru_nswap
+    inblock ru_inblock
+    oublock ru_oublock
+    msgsnd ru_msgsnd
+    msgrcv ru_msgrcv
+    nsignals ru_nsignals
+    nvcsw ru_nvcsw
+    nivcsw ru_nivcsw
+});
+
 numbers! {
     /// Whose use `getrusage` reports.
     RusageOf: i32, general {
@@ -239,9 +272,11 @@ pub struct Rlimit {
     pub max: u64,
 }
 
+same_layout!(Rlimit = general rlimit64 { current rlim_cur max rlim_max });
+
 impl Rlimit {
     /// No limit.
-    pub const INFINITY: u64 = u64::MAX;
+    pub const INFINITY: u64 = general::RLIM64_INFINITY as u64;
 }
 
 numbers! {
@@ -273,6 +308,12 @@ pub struct CapData {
     /// Kept over an execve.
     pub inheritable: u32,
 }
+
+same_layout!(CapData = general __user_cap_data_struct {
+    effective effective
+    permitted permitted
+    inheritable inheritable
+});
 
 /// Whose capabilities: the address of the header that capget(2) wants, in the version of two
 /// [`CapData`] for 64 capabilities.

@@ -188,6 +188,13 @@ pub struct SigAction {
     pub mask: SigSet,
 }
 
+same_layout!(SigAction = general kernel_sigaction {
+    handler sa_handler_kernel
+    flags sa_flags
+    restorer sa_restorer
+    mask sa_mask
+});
+
 impl SigAction {
     /// `SIG_DFL`.
     pub const DEFAULT: SigAction = SigAction::simple(0);
@@ -220,6 +227,8 @@ pub struct SigStack {
     pub len: usize,
 }
 
+same_layout!(SigStack = general sigaltstack { base ss_sp flags ss_flags len ss_size });
+
 impl SigStack {
     /// No signal stack.
     pub const NONE: SigStack =
@@ -233,6 +242,8 @@ impl SigStack {
 #[derive(Clone, Copy, Debug)]
 #[repr(C, align(8))]
 pub struct SigInfo([i32; 32]);
+
+same_layout!(SigInfo = general siginfo_t {});
 
 impl SigInfo {
     /// All zero: what `waitid` leaves there when no child has anything to report.

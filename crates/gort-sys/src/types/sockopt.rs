@@ -149,6 +149,8 @@ pub struct Linger {
     pub seconds: i32,
 }
 
+same_layout!(Linger = net linger { on l_onoff seconds l_linger });
+
 impl Arg for OptionValue<Linger> {
     const REGISTERS: usize = 2;
 

@@ -35,10 +35,27 @@ pub struct Sysinfo {
     pub unit: u32,
 }
 
+same_layout!(Sysinfo = system sysinfo {
+    uptime uptime
+    loads loads
+    total_ram totalram
+    free_ram freeram
+    shared_ram sharedram
+    buffer_ram bufferram
+    total_swap totalswap
+    free_swap freeswap
+    threads procs
+    total_high totalhigh
+    free_high freehigh
+    unit mem_unit
+});
+
 /// Names of the system: `struct new_utsname`.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub struct Utsname([[u8; 65]; 6]);
+pub struct Utsname([[u8; linux_raw_sys::system::__NEW_UTS_LEN as usize + 1]; 6]);
+
+same_layout!(Utsname = system new_utsname {});
 
 /// One name, up to its NUL.
 macro_rules! names {
@@ -129,6 +146,12 @@ pub struct LandlockRuleset {
     pub net: LandlockNet,
 }
 
+same_layout!(LandlockRuleset = landlock landlock_ruleset_attr {
+    fs handled_access_fs
+    net handled_access_net
+    ..
+});
+
 /// A rule: these accesses are allowed below this file or directory.
 #[derive(Clone, Copy, Debug)]
 #[repr(C, packed)]
@@ -137,6 +160,11 @@ pub struct LandlockBeneath<'fd> {
     parent: i32,
     owner: PhantomData<BorrowedFd<'fd>>,
 }
+
+same_layout!(LandlockBeneath<'static> = landlock landlock_path_beneath_attr {
+    access allowed_access
+    parent parent_fd
+});
 
 impl<'fd> LandlockBeneath<'fd> {
     /// Allows `access` below `parent`.
@@ -154,6 +182,8 @@ pub struct LandlockPort {
     /// The port, in the machine's byte order.
     pub port: u64,
 }
+
+same_layout!(LandlockPort = landlock landlock_net_port_attr { access allowed_access port port });
 
 numbers! {
     /// A key or keyring: a serial number, or one of the special ones of keyctl(2).

@@ -13,6 +13,8 @@ pub struct Timespec {
     pub nsec: i64,
 }
 
+same_layout!(Timespec = general __kernel_timespec { sec tv_sec nsec tv_nsec });
+
 /// A span too long for the kernel becomes the longest one it can hold.
 impl From<Duration> for Timespec {
     fn from(duration: Duration) -> Timespec {
@@ -44,6 +46,8 @@ pub struct Timeval {
     /// Microseconds, which the kernel wants in 0..1,000,000.
     pub usec: i64,
 }
+
+same_layout!(Timeval = general __kernel_old_timeval { sec tv_sec usec tv_usec });
 
 /// Rounds up, so that a span never becomes shorter (and a short one never zero, which means "no
 /// timeout" to some calls); one too long becomes the longest.
@@ -117,6 +121,8 @@ pub struct Itimerspec {
     pub value: Timespec,
 }
 
+same_layout!(Itimerspec = general __kernel_itimerspec { interval it_interval value it_value });
+
 /// The same for the timers of `setitimer`: `struct itimerval`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[repr(C)]
@@ -126,6 +132,8 @@ pub struct Itimerval {
     /// Until the next expiry; zero for a timer that is off.
     pub value: Timeval,
 }
+
+same_layout!(Itimerval = general __kernel_old_itimerval { interval it_interval value it_value });
 
 numbers! {
     /// One of the three timers that every process has.
@@ -154,6 +162,13 @@ pub struct Sigevent {
     thread: i32,
     rest: [i32; 11],
 }
+
+same_layout!(Sigevent = general sigevent {
+    value sigev_value
+    signal sigev_signo
+    notify sigev_notify
+    thread _sigev_un
+});
 
 impl Sigevent {
     const fn new(notify: u32, signal: i32, value: usize, thread: i32) -> Sigevent {

@@ -1,5 +1,9 @@
 //! Functions in pairs: by this crate, and by hand. Compiled by `main.rs`, which compares what comes
 //! out.
+//!
+//! # Safety
+//!
+//! Nothing here is run or linked: whatever a call would do with its arguments, it is not made.
 
 use gort_sys::fd::BorrowedFd;
 use gort_sys::types::Pid;
@@ -51,21 +55,25 @@ fn split(rax: usize) -> Result<usize> {
 
 #[unsafe(no_mangle)]
 pub fn unused_ours() {
+    // SAFETY: never run.
     unsafe { raw_syscall(nr::GETPPID, 0, 0, 0) };
 }
 
 #[unsafe(no_mangle)]
 pub fn unused_bare() {
+    // SAFETY: never run.
     unsafe { bare!(nr::GETPPID; "rdi" 0, "rsi" 0, "rdx" 0) };
 }
 
 #[unsafe(no_mangle)]
 pub fn three_ours(a: usize, b: usize, c: usize) -> (usize, usize, Errno) {
+    // SAFETY: never run.
     unsafe { raw_syscall(nr::GETPPID, a, b, c) }
 }
 
 #[unsafe(no_mangle)]
 pub fn three_bare(a: usize, b: usize, c: usize) -> (usize, usize, Errno) {
+    // SAFETY: never run.
     let (rax, rdx) = unsafe { bare_two!(nr::GETPPID, c; "rdi" a, "rsi" b) };
     match split(rax) {
         Ok(value) => (value, rdx, Errno::NONE),
@@ -75,11 +83,13 @@ pub fn three_bare(a: usize, b: usize, c: usize) -> (usize, usize, Errno) {
 
 #[unsafe(no_mangle)]
 pub fn six_ours(a: [usize; 6]) -> bool {
+    // SAFETY: never run.
     unsafe { raw_syscall6(nr::MMAP, a[0], a[1], a[2], a[3], a[4], a[5]) }.2.is_none()
 }
 
 #[unsafe(no_mangle)]
 pub fn six_bare(a: [usize; 6]) -> bool {
+    // SAFETY: never run.
     let (rax, _) = unsafe {
         bare_two!(nr::MMAP, a[2]; "rdi" a[0], "rsi" a[1], "r10" a[3], "r8" a[4], "r9" a[5])
     };
@@ -93,6 +103,7 @@ pub fn declared_ours() -> Pid {
 
 #[unsafe(no_mangle)]
 pub fn declared_bare() -> Pid {
+    // SAFETY: never run.
     Pid(unsafe { bare!(nr::GETPPID;) } as i32)
 }
 
@@ -104,6 +115,7 @@ pub fn array_ours(fd: BorrowedFd<'_>, buf: &mut [u8; 64]) -> Result<usize> {
 #[unsafe(no_mangle)]
 pub fn array_bare(fd: BorrowedFd<'_>, buf: &mut [u8; 64]) -> Result<usize> {
     let fd = fd.as_raw_fd() as usize;
+    // SAFETY: never run.
     split(unsafe { bare!(nr::READ; "rdi" fd, "rsi" buf.as_mut_ptr(), "rdx" 64) })
 }
 
@@ -118,6 +130,7 @@ pub fn slice_bare(fd: BorrowedFd<'_>, buf: &mut [u8]) -> Result<usize> {
     static EMPTY: u64 = 0;
     let fd = fd.as_raw_fd() as usize;
     let address = if buf.is_empty() { (&raw const EMPTY).cast() } else { buf.as_ptr() };
+    // SAFETY: never run.
     split(unsafe { bare!(nr::READ; "rdi" fd, "rsi" address, "rdx" buf.len()) })
 }
 
@@ -129,6 +142,7 @@ pub fn path_ours(dir: BorrowedFd<'_>, path: &CStr) -> Result<i32> {
 #[unsafe(no_mangle)]
 pub fn path_bare(dir: BorrowedFd<'_>, path: &CStr) -> Result<i32> {
     let dir = dir.as_raw_fd() as usize;
+    // SAFETY: never run.
     let rax = unsafe { bare!(nr::OPENAT; "rdi" dir, "rsi" path.as_ptr(), "rdx" 1, "r10" 2) };
     split(rax).map(|fd| fd as i32)
 }

@@ -1,11 +1,5 @@
-//! A directory for a test's files, gone afterwards; files in it; and a signal that interrupts.
-//!
-//! # Safety
-//!
-//! `interrupted` installs a handler that does nothing, and signals a thread that is joined only
-//! afterwards.
+//! A directory for a test's files, gone afterwards; files in it.
 
-#![allow(unsafe_code)]
 // Each test binary uses its part of this.
 #![allow(dead_code)]
 
@@ -55,34 +49,4 @@ impl Drop for Scratch {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.0);
     }
-}
-
-/// Runs `call` on a thread that is signalled until the call comes back, and returns its answer.
-pub(crate) fn interrupted<T: Send>(call: impl FnOnce() -> T + Send) -> T {
-    extern "C" fn nothing(_: libc::c_int) {}
-    // SAFETY: the handler does nothing, and without SA_RESTART no call goes on by itself; zero is
-    // a valid value of every field.
-    unsafe {
-        let mut action: libc::sigaction = std::mem::zeroed();
-        action.sa_sigaction = nothing as *const () as usize;
-        assert_eq!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut()), 0);
-    }
-    let (tell, told) = std::sync::mpsc::channel();
-    let done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let waiter = scope.spawn(|| {
-            // SAFETY: no arguments.
-            tell.send(unsafe { libc::gettid() }).unwrap();
-            let answer = call();
-            done.store(true, Ordering::Release);
-            answer
-        });
-        let thread = told.recv().unwrap();
-        while !done.load(Ordering::Acquire) {
-            // SAFETY: the thread is joined only below; a signal to one that has just ended fails.
-            unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), thread, libc::SIGUSR1) };
-            std::thread::sleep(std::time::Duration::from_millis(1));
-        }
-        waiter.join().unwrap()
-    })
 }

@@ -1,9 +1,11 @@
-//! What the tests of declared calls share: libc's answer beside ours, children, a watchdog.
+//! What the tests of declared calls share: libc's answer beside ours, children, signals that
+//! interrupt, a watchdog.
 //!
 //! # Safety
 //!
 //! `c!` calls libc with the arguments that the test gives it, which are those of the call it is
 //! compared with. `in_child` forks, and the child ends without unwinding into the test.
+//! The handler of `interrupted` does nothing.
 
 #![allow(unsafe_code)]
 // Each test binary uses its part of this.
@@ -11,6 +13,8 @@
 
 use gort_sys::types::{Pid, SigHow, SigSet, Signal, WaitOptions};
 use gort_sys::{Errno, Result, raw};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::Duration;
 
 /// libc's answer in the form of ours: a value, or the error in its `errno`.
 pub(crate) fn answer(value: i64) -> Result<i64> {
@@ -67,6 +71,28 @@ pub(crate) fn child_holds(body: impl FnOnce()) {
         0
     });
     assert_eq!(code, Some(0), "the child's assertions; its message is above");
+}
+
+/// Sends this thread `SIGUSR1`, without `SA_RESTART`, until `call` has returned.
+pub(crate) fn interrupted<T>(call: impl FnOnce() -> T) -> T {
+    extern "C" fn nothing(_: i32) {}
+    watchdog();
+    // SAFETY: all zero is a value of libc's structure.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = nothing as extern "C" fn(i32) as usize;
+    c!(libc::sigaction(libc::SIGUSR1, &action, std::ptr::null_mut())).unwrap();
+    let (process, thread) = (raw::getpid(), raw::gettid());
+    std::thread::scope(|scope| {
+        // Closed when `call` is over, however it ends.
+        let (_open, until_closed) = channel::<()>();
+        scope.spawn(move || {
+            let pause = Duration::from_millis(1);
+            while until_closed.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+                raw::tgkill(process, thread, Signal::USR1).unwrap();
+            }
+        });
+        call()
+    })
 }
 
 /// Whether the result is a success; if not, the error is one of those that an environment without

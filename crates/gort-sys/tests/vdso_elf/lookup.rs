@@ -1,4 +1,8 @@
 //! What is found, and what must not be.
+//!
+//! # Safety
+//!
+//! libc is asked for addresses, by C strings; nothing at those addresses is called.
 
 use crate::build::*;
 use crate::{NAMES, VERSION, live, offsets};

@@ -1,4 +1,8 @@
 //! The vDSO's ELF parser: on the live image, on small ones made by hand, and on damaged ones.
+//!
+//! # Safety
+//!
+//! The vDSO is readable for as long as the process lives, over the length that its header gives.
 
 #![allow(unsafe_code)]
 

@@ -6,8 +6,11 @@
 
 #![allow(unsafe_code)]
 
+mod attr;
+mod fork;
 mod overflow;
 mod procs;
+mod setxid;
 mod thread;
 pub(crate) mod tls;
 
@@ -41,24 +44,57 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         return Err(unsupported("malloc's per-thread words were not found in this libc".into()));
     }
     overflow::install()?;
+    attr::install(|fs| {
+        let gp = gort_rt::current().filter(|gp| gp.thread_pointer() == fs)?;
+        let room = gp.room()?;
+        Some((room.lo + room.guard, room.hi - room.lo - room.guard))
+    });
+    // SAFETY: `m_thread_pointer` reads the goroutine's slot and its M, which are always there.
+    unsafe {
+        setxid::install(gort_rt::m_thread_pointer)?;
+        fork::install(gort_rt::m_thread_pointer)?;
+    }
     TLS.get_or_init(|| tls);
     Ok(HOST.get_or_init(|| Host {
         start_thread: thread::start,
         tls_reserve: tls.reserve(),
         tls_build: |room: Room| -> Result<usize, Errno> {
+            // What has been loaded by now is to be known to the resets of this block, too.
+            let generation = self::tls().generation();
+            if self::tls().refresh() < generation {
+                return Err(Errno::ENOMEM);
+            }
             // SAFETY: the table's contract: a slot's room, on an ordinary thread.
             unsafe { self::tls().build(room.lo, room.hi, room.guard) }
         },
-        // SAFETY (of the four): the table's contracts are those of the functions.
-        tls_reset: |fs, room: Room| unsafe { self::tls().reset(fs, room.lo, room.hi, room.guard) },
-        tls_destroy: |fs| unsafe { self::tls().destroy(fs) },
+        tls_reset: |fs, room: Room| {
+            // SAFETY: the table's contract: a block of this slot that nobody runs with.
+            unsafe { self::tls().reset(fs, room.lo, room.hi, room.guard) }
+        },
+        tls_destroy: |fs| {
+            // SAFETY: the table's contract: as above, on an ordinary thread.
+            unsafe { self::tls().destroy(fs) }
+        },
         stack_top: |fs| self::tls().stack_top(fs),
-        first_run: || unsafe { self::tls().first_run() },
-        exit_sequence: || unsafe { self::tls().exit_sequence() },
         carried: tls.malloc_words(),
         tls_generation: || self::tls().generation() as usize,
         fsgsbase: tls::has_fsgsbase(),
     }))
+}
+
+/// Whether this process was forked after the runtime had started, which stayed behind.
+pub(crate) fn is_forked() -> bool {
+    fork::is_child()
+}
+
+/// Makes libc ready for the goroutine.
+///
+/// # Safety
+///
+/// On a goroutine, before its first own instruction.
+pub(crate) unsafe fn first_run() {
+    // SAFETY: the caller's contract.
+    unsafe { tls().first_run() }
 }
 
 /// Runs the destructors of the goroutine's thread-locals.

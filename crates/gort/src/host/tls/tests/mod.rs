@@ -10,6 +10,7 @@
 
 mod c_library;
 mod dlopen;
+mod figures;
 mod memory;
 mod process;
 mod rust_std;
@@ -128,8 +129,11 @@ fn yield_now() {
 impl Block {
     fn new() -> Box<Block> {
         let lo = raw::mmap_anonymous(SLOT, Prot::READ | Prot::WRITE).expect("a slot") as usize;
-        // SAFETY: the slot is ours.
-        let fs = unsafe { tls().build(lo, lo + SLOT, 4096) }.expect("a block");
+        // SAFETY: the slot is ours. It is not zero, as one that was used before is not.
+        let fs = unsafe {
+            (lo as *mut u8).add(SLOT - 2 * tls().reserve()).write_bytes(0xaa, 2 * tls().reserve());
+            tls().build(lo, lo + SLOT, 4096).expect("a block")
+        };
         assert!(fs < lo + SLOT && tls().stack_top(fs) >= lo + SLOT - tls().reserve());
         Box::new(Block {
             lo,
@@ -175,11 +179,11 @@ impl Block {
         self.outcome
     }
 
-    /// Runs `body` to its end on this thread.
-    fn run(&mut self, body: impl FnOnce() + Send + 'static) -> Outcome {
+    /// Runs `body` to its end on this thread. It must not panic.
+    fn run(&mut self, body: impl FnOnce() + Send + 'static) {
         self.start(body);
         while self.resume() == Outcome::Yielded {}
-        self.outcome
+        assert_eq!(self.outcome, Outcome::Returned);
     }
 
     /// New again for the next body.
@@ -216,7 +220,7 @@ unsafe fn copy_words(from: usize, to: usize) {
 
 /// Runs `body` in a new block to its end on this thread. It must not panic.
 fn in_block(body: impl FnOnce() + Send + 'static) {
-    assert_eq!(Block::new().run(body), Outcome::Returned);
+    Block::new().run(body);
 }
 
 /// Runs `body` in a new block, each part between two yields in another thread.

@@ -1,0 +1,113 @@
+//! The workloads on gort.
+
+use crate::{BURST, LEAVES, TIMES, measure};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Runs a workload by name.
+pub(crate) fn run(workload: &str) -> Option<f64> {
+    gort::run(|| {
+        Some(match workload {
+            "burst" => {
+                burst();
+                measure(BURST, burst)
+            }
+            "join" => {
+                join(TIMES);
+                measure(TIMES, || join(TIMES))
+            }
+            "yield" => {
+                yields(TIMES);
+                measure(10 * TIMES, || yields(10 * TIMES))
+            }
+            "skynet" => {
+                skynet(0, LEAVES);
+                measure(LEAVES, || assert_eq!(skynet(0, LEAVES), LEAVES * (LEAVES - 1) / 2))
+            }
+            "parked" => parked(),
+            _ => return None,
+        })
+    })
+}
+
+fn burst() {
+    let left = Arc::new((AtomicU64::new(BURST), gort_rt::Completion::new()));
+    for _ in 0..BURST {
+        let left = Arc::clone(&left);
+        gort::go(move || {
+            if left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
+                assert!(left.1.complete().is_none());
+            }
+        });
+    }
+    left.1.wait();
+}
+
+fn join(times: u64) {
+    for _ in 0..times {
+        gort::go(|| {}).join().unwrap();
+    }
+}
+
+fn yields(times: u64) {
+    let pair: Vec<_> = (0..2)
+        .map(|_| {
+            gort::go(move || {
+                for _ in 0..times / 2 {
+                    gort::gosched();
+                }
+            })
+        })
+        .collect();
+    for one in pair {
+        one.join().unwrap();
+    }
+}
+
+fn skynet(number: u64, size: u64) -> u64 {
+    if size == 1 {
+        return number;
+    }
+    let size = size / 10;
+    let children: Vec<_> =
+        (0..10).map(|i| gort::go(move || skynet(number + i * size, size))).collect();
+    children.into_iter().map(|child| child.join().unwrap()).sum()
+}
+
+/// Resident bytes for each of a million parked goroutines.
+fn parked() -> f64 {
+    fn resident() -> f64 {
+        let status = std::fs::read_to_string("/proc/self/status").unwrap();
+        let field = |name: &str| -> f64 {
+            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+            line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
+        };
+        eprintln!("page tables {:.0} B", field("VmPTE:") / BURST as f64);
+        field("VmRSS:")
+    }
+    let before = resident();
+    let gate = Arc::new(gort_rt::Completion::new());
+    let mut handles = Vec::new();
+    for _ in 0..BURST {
+        // Each waits for its own event, like a goroutine that waits for its own connection.
+        let event = Arc::new(gort_rt::Completion::new());
+        let waits = Arc::clone(&event);
+        drop(gort::go(move || waits.wait()));
+        handles.push(event);
+    }
+    while gort::runtime::stats().local_queues + gort::runtime::stats().global_queue > 0 {
+        gort::gosched();
+    }
+    let bytes = (resident() - before) / BURST as f64;
+    let wake = measure(BURST, || {
+        for event in &handles {
+            assert!(event.complete().is_none());
+        }
+        while gort::runtime::num_goroutine() > 1 {
+            gort::gosched();
+        }
+    });
+    eprintln!("wake {wake:.0} ns");
+    drop(gate);
+    bytes
+}

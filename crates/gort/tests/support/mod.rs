@@ -1,0 +1,226 @@
+//! What the tests of this directory share: a watchdog, the matrix of GOMAXPROCS, constant migration,
+//! and child programs.
+
+#![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
+
+use gort_sys::raw::gettid;
+use std::process::{Command, Output, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+/// Seconds after which a test that has not ended is taken to hang.
+const PATIENCE: u32 = 120;
+
+/// Ends the process with a message if it is not dropped in time.
+pub struct Watchdog(
+    #[expect(dead_code, reason = "dropped to say that the test is over")] Sender<()>,
+);
+
+/// Starts one for the calling test.
+pub fn watchdog() -> Watchdog {
+    let (sender, over) = channel::<()>();
+    let test = std::thread::current().name().unwrap_or("a test").to_owned();
+    std::thread::spawn(move || {
+        let time = Duration::from_secs(PATIENCE.into());
+        if over.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
+            eprintln!("watchdog: {test} hangs: {:?}", gort::runtime::stats());
+            std::process::abort();
+        }
+    });
+    Watchdog(sender)
+}
+
+/// GOMAXPROCS and the panic hook are the process's: tests that rely on them run one at a time.
+pub fn serial() -> MutexGuard<'static, ()> {
+    static ONE: Mutex<()> = Mutex::new(());
+    ONE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The values of GOMAXPROCS that tests run under.
+pub const PROCS: [usize; 4] = [1, 2, 4, 16];
+
+/// Runs `test` on a goroutine under each GOMAXPROCS.
+pub fn matrix(test: impl Fn(usize) + Sync) {
+    let _one = serial();
+    let _watchdog = watchdog();
+    for procs in PROCS {
+        gort::runtime::gomaxprocs(Some(procs));
+        gort::run(|| test(procs));
+    }
+}
+
+/// As [`matrix`], while goroutines are kept moving between threads: what [`hop`] needs.
+pub fn moving(test: impl Fn(usize) + Sync) {
+    let _one = serial();
+    let _watchdog = watchdog();
+    for procs in PROCS {
+        gort::runtime::gomaxprocs(Some(procs));
+        let migration = Migration::start();
+        gort::run(|| test(procs));
+        drop(migration);
+    }
+}
+
+/// Keeps goroutines moving: from outside, it starts goroutines that tie the thread they run on to
+/// themselves and yield, so that whatever else was running there has to go on elsewhere.
+pub struct Migration {
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Migration {
+    /// From an ordinary thread.
+    pub fn start() -> Migration {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        let thread = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                let tie = || {
+                    let guard = gort::lock_os_thread();
+                    gort::gosched();
+                    drop(guard);
+                    gort::gosched();
+                };
+                gort::go(tie).join().expect("yielding does not panic");
+            }
+        });
+        Migration { stop, thread: Some(thread) }
+    }
+}
+
+impl Drop for Migration {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}
+
+/// Yields until the goroutine runs on another thread, by what the kernel says.
+#[inline(never)]
+pub fn hop() {
+    let before = gettid();
+    while gettid() == before {
+        gort::gosched();
+    }
+}
+
+/// Runs `body(i)` on `count` goroutines at a time, and waits for all.
+pub fn all(count: usize, body: impl Fn(usize) + Sync) {
+    gort::scope(|s| {
+        for i in 0..count {
+            let body = &body;
+            s.go(move || body(i));
+        }
+    });
+}
+
+/// Panics with a message that begins with this are not printed while a [`quiet`] lives.
+pub const ON_PURPOSE: &str = "on purpose";
+
+/// Ends the silence.
+pub struct Quiet;
+
+static QUIET: AtomicBool = AtomicBool::new(false);
+
+/// Keeps panics on purpose from being printed. The caller holds [`serial`].
+pub fn quiet() -> Quiet {
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        gort::run(|| ());
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info| {
+            let purpose = info.payload_as_str().is_some_and(|text| text.starts_with(ON_PURPOSE));
+            if !(purpose && QUIET.load(Ordering::Relaxed)) {
+                before(info);
+            }
+        }));
+    });
+    QUIET.store(true, Ordering::Relaxed);
+    Quiet
+}
+
+impl Drop for Quiet {
+    fn drop(&mut self) {
+        QUIET.store(false, Ordering::Relaxed);
+    }
+}
+
+const CHILD: &str = "GORT_TEST_CHILD";
+
+/// A program of its own: the test program again, which then runs only `body`.
+///
+/// In the child, [`Child::run`] runs `body` on the main thread and exits with 0 if it returns.
+pub struct Child<F> {
+    label: &'static str,
+    body: F,
+    env: Vec<(&'static str, String)>,
+}
+
+impl<F: FnOnce()> Child<F> {
+    /// `label` is unique in the test function. `body` is a closure written there.
+    pub fn new(label: &'static str, body: F) -> Child<F> {
+        Child { label, body, env: Vec::new() }
+    }
+
+    /// The child's environment has this, too.
+    pub fn env(mut self, key: &'static str, value: impl ToString) -> Child<F> {
+        self.env.push((key, value.to_string()));
+        self
+    }
+
+    /// Runs it to its end.
+    pub fn run(self) -> Output {
+        if let Ok(label) = std::env::var(CHILD) {
+            if label == self.label {
+                gort_sys::raw::alarm(PATIENCE);
+                // The line that the test harness has begun.
+                println!();
+                (self.body)();
+                std::process::exit(0);
+            }
+            // Another child of this test function, further down.
+            return Output { status: Default::default(), stdout: Vec::new(), stderr: Vec::new() };
+        }
+        // `program::test::{{closure}}`.
+        let test = std::any::type_name::<F>().split("::").nth(1).unwrap_or_default();
+        let mut command = Command::new(std::env::current_exe().expect("the program has a path"));
+        for key in ["GOMAXPROCS", "GORT_PANIC", "GORT_STACK", "RUST_BACKTRACE", "RUST_TEST_THREADS"]
+        {
+            command.env_remove(key);
+        }
+        command
+            .args([test, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
+            .env(CHILD, self.label)
+            .envs(self.env)
+            .stdin(Stdio::null())
+            .output()
+            .expect("the program can be run again")
+    }
+}
+
+/// Whether this is a child, in which asserting on other children's output makes no sense.
+pub fn is_child() -> bool {
+    std::env::var_os(CHILD).is_some()
+}
+
+/// What it wrote to standard error.
+pub fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+/// What it wrote to standard output.
+pub fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// This process's resident memory, in bytes.
+pub fn resident() -> usize {
+    let statm = std::fs::read_to_string("/proc/self/statm").expect("/proc is mounted");
+    let pages = statm.split(' ').nth(1).and_then(|pages| pages.parse::<usize>().ok());
+    pages.expect("statm has a second number") * 4096
+}
