@@ -182,6 +182,7 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         YIELD => {
             gp.status.yielded();
             runqput(mp.pp(), gp, false);
+            wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
         commit => {
@@ -191,7 +192,17 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
             if !commit(gp, gp.after_arg.get()) {
                 gp.status.readied();
                 runqput(mp.pp(), gp, true);
+                wake_another();
             }
         }
+    }
+}
+
+/// Between two goroutines the one that was left is in no queue, so an M that looks just then goes to
+/// sleep: now that it is in one, it counts as new work for the other Ps, if there are any.
+#[inline(always)]
+fn wake_another() {
+    if SCHED.procs() > 1 {
+        wake::wakep();
     }
 }
