@@ -161,11 +161,14 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0 && pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
-    {
-        return None;
-    }
-    let (next, _inherits) = pp.runq.get()?;
+    let next = if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
+        if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        pp.runq.get_oldest()?
+    } else {
+        pp.runq.get()?.0
+    };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
         && !next.shares_tls()
