@@ -131,7 +131,8 @@ fn go_idle(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     None
 }
 
-fn work_somewhere() -> bool {
+/// Whether any queue has something.
+pub(super) fn work_somewhere() -> bool {
     SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.ps().any(|pp| !pp.runq.is_empty())
 }
 

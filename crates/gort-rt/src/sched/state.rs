@@ -124,6 +124,15 @@ impl Lists {
         Some(pp)
     }
 
+    /// An idle M and an idle P, if there is work in the global queue and both.
+    pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
+        if self.runq.len() == 0 || self.midle.len() == 0 {
+            return None;
+        }
+        let pp = self.pidleget()?;
+        Some((self.midle.pop()?, pp))
+    }
+
     /// To the end of the global queue. Go: `globrunqput`.
     pub(crate) fn globrunqput(&mut self, gp: &'static G) {
         self.runq.push_back(gp);

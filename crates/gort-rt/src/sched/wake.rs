@@ -29,14 +29,17 @@ pub(crate) fn wakep() {
 #[cold]
 fn wakep_slow() {
     // Be the one; the others are content that somebody looks.
-    if SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-        return;
-    }
-    let pp = SCHED.lock().pidleget();
-    match pp {
-        Some(pp) => startm(pp, true),
-        None => {
-            SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    while SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        let pp = SCHED.lock().pidleget();
+        if let Some(pp) = pp {
+            return startm(pp, true);
+        }
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+        // SeqCst: as in `wakep`. Others have been content with us meanwhile, and a P may have come
+        // free since.
+        fence(Ordering::SeqCst);
+        if SCHED.npidle.load(Ordering::Relaxed) == 0 {
+            return;
         }
     }
 }
@@ -53,6 +56,11 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
         return newm(pp, spinning, id);
     };
     drop(lists);
+    rouse(mp, pp, spinning);
+}
+
+/// Wakes `mp`, which is in the idle list no more, to run `pp`.
+fn rouse(mp: &'static M, pp: &'static P, spinning: bool) {
     mp.spinning.set(usize::from(spinning));
     mp.nextp.set(Some(pp));
     mp.park.wakeup();
@@ -79,12 +87,20 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
+    // An M that has gone to sleep meanwhile has not seen what was queued here.
+    if let Some((mp, pp)) = lists.pair() {
+        drop(lists);
+        rouse(mp, pp, false);
+    }
 }
 
 /// What `pp` had queued must not wait for the thread that could not be had.
 fn give_back(lists: &mut Lists, pp: &'static P) {
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);
+    }
+    if SCHED.stopping() {
+        return super::stop::stopped(lists, pp);
     }
     lists.pidleput(pp);
 }
@@ -133,4 +149,10 @@ pub(crate) fn handoffp(pp: &'static P) {
         return startm(pp, false);
     }
     lists.pidleput(pp);
+    drop(lists);
+    // SeqCst: as in `find::go_idle`. What was queued while all Ps were busy and nobody looked.
+    fence(Ordering::SeqCst);
+    if super::find::work_somewhere() {
+        wakep();
+    }
 }
