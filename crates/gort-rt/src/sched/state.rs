@@ -14,6 +14,8 @@ pub(crate) const MAX_PROCS: usize = 1024;
 pub(crate) struct Lists {
     /// Ms that sleep without work.
     pub(crate) midle: Stack<M>,
+    /// Ms that no thread has: it has ended, or could not be had.
+    pub(crate) mfree: Stack<M>,
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
@@ -62,6 +64,7 @@ pub(crate) static SCHED: Sched = Sched {
         Rank::Sched,
         Lists {
             midle: Stack::new(),
+            mfree: Stack::new(),
             pidle: Stack::new(),
             runq: Queue::new(),
             gfree: Stack::new(),

@@ -76,6 +76,7 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
         let arg = core::ptr::from_ref(mp).expose_provenance();
         // SAFETY: `mstart` takes the address of an M of its own.
         unsafe { (host.start_thread)(worker::mstart, arg) }
+            .inspect_err(|_| SCHED.lock().mfree.push(mp))
     });
     let Err(errno) = started else { return };
     if spinning {
@@ -114,8 +115,13 @@ fn no_thread(errno: Errno) -> ! {
     ])
 }
 
-/// An M that no thread has yet.
+/// An M that no thread has: used before, or new.
 fn allocm(id: usize) -> Result<&'static M, Errno> {
+    let free = SCHED.lock().mfree.pop();
+    if let Some(mp) = free {
+        mp.id.set(id);
+        return Ok(mp);
+    }
     let at = crate::mem::alloc::<M>(1)?;
     // SAFETY: fresh memory of the runtime's own, never freed.
     let mp: &'static M = unsafe {

@@ -49,6 +49,8 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     }
     slot::set_current(0);
     slot::unlock();
+    // From here on another thread may have it.
+    SCHED.lock().mfree.push(mp);
 }
 
 /// The first thing on the scheduler stack.
