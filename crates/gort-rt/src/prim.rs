@@ -21,6 +21,9 @@ pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
 
+/// As many Ps as there can be.
+pub(crate) const PROCS: usize = 1024;
+
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
 
@@ -31,9 +34,20 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+/// Around a static that has atomics in it, for the same reason.
+macro_rules! global {
+    ($($item:tt)*) => { $($item)* };
+}
+pub(crate) use global;
+
 /// Atomic null pointers.
 pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     [const { AtomicPtr::new(core::ptr::null_mut()) }; N]
+}
+
+/// Empty links.
+pub(crate) const fn links<T, const N: usize>() -> [Link<T>; N] {
+    [const { Link::none() }; N]
 }
 
 /// A place for a pointer to something that is never freed.

@@ -11,10 +11,10 @@ use crate::obj::g::G;
 use crate::obj::list::{Queue, Stack};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
-use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering};
+use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering, PROCS, global, links};
 
 /// As many Ps as there can be.
-pub(crate) const MAX_PROCS: usize = 1024;
+pub(crate) const MAX_PROCS: usize = PROCS;
 
 /// The scheduler's lists.
 pub(crate) struct Lists {
@@ -67,37 +67,39 @@ pub(crate) struct Sched {
     pub(crate) stopnote: crate::lock::Note,
 }
 
-pub(crate) static SCHED: Sched = Sched {
-    lists: Mutex::new(
-        Rank::Sched,
-        Lists {
-            midle: Stack::new(),
-            mfree: Stack::new(),
-            pidle: Stack::new(),
-            runq: Queue::new(),
-            gfree: Stack::new(),
-            starved: Queue::new(),
-            mcount: 0,
-            mnext: 0,
-            stopwait: 0,
-        },
-    ),
-    npidle: AtomicU32::new(0),
-    runqsize: AtomicUsize::new(0),
-    nmspinning: AtomicU32::new(0),
-    gcwaiting: AtomicU32::new(0),
-    nstarved: AtomicUsize::new(0),
-    forked: AtomicU32::new(0),
-    allp: [const { Link::none() }; MAX_PROCS],
-    gomaxprocs: AtomicU32::new(0),
-    gallocated: AtomicUsize::new(0),
-    goidgen: AtomicUsize::new(1),
-    spawned: AtomicUsize::new(0),
-    exited: AtomicUsize::new(0),
-    allm: Link::none(),
-    allg: Link::none(),
-    stopnote: crate::lock::Note::new(),
-};
+global! {
+    pub(crate) static SCHED: Sched = Sched {
+        lists: Mutex::new(
+            Rank::Sched,
+            Lists {
+                midle: Stack::new(),
+                mfree: Stack::new(),
+                pidle: Stack::new(),
+                runq: Queue::new(),
+                gfree: Stack::new(),
+                starved: Queue::new(),
+                mcount: 0,
+                mnext: 0,
+                stopwait: 0,
+            },
+        ),
+        npidle: AtomicU32::new(0),
+        runqsize: AtomicUsize::new(0),
+        nmspinning: AtomicU32::new(0),
+        gcwaiting: AtomicU32::new(0),
+        nstarved: AtomicUsize::new(0),
+        forked: AtomicU32::new(0),
+        allp: links(),
+        gomaxprocs: AtomicU32::new(0),
+        gallocated: AtomicUsize::new(0),
+        goidgen: AtomicUsize::new(1),
+        spawned: AtomicUsize::new(0),
+        exited: AtomicUsize::new(0),
+        allm: Link::none(),
+        allg: Link::none(),
+        stopnote: crate::lock::Note::new(),
+    };
+}
 
 impl Sched {
     pub(crate) fn lock(&self) -> Guard<'_, Lists> {

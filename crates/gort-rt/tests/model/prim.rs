@@ -11,6 +11,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 
 pub(crate) const RING: usize = 4;
+pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
 
 macro_rules! const_fn {
@@ -18,8 +19,72 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
+macro_rules! global {
+    (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
+        loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
+    };
+}
+pub(crate) use global;
+
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
+}
+
+/// As the runtime's, except that what it holds is good until the run ends.
+#[derive(Debug)]
+pub(crate) struct Link<T: 'static>(AtomicPtr<T>);
+
+#[allow(unsafe_code)]
+impl<T> Link<T> {
+    pub(crate) fn none() -> Link<T> {
+        Link(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        // SAFETY: null, or a `&'static T` from `set`.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+    }
+
+    pub(crate) fn set(&self, to: Option<&'static T>) {
+        let to = to.map_or(std::ptr::null_mut(), |to| std::ptr::from_ref(to).cast_mut());
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take(&self) -> Option<&'static T> {
+        let was = self.get();
+        self.set(None);
+        was
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.get().is_none()
+    }
+}
+
+pub(crate) fn links<T, const N: usize>() -> [Link<T>; N] {
+    std::array::from_fn(|_| Link::none())
+}
+
+/// As the runtime's.
+#[derive(Debug)]
+pub(crate) struct Word(AtomicUsize);
+
+impl Word {
+    pub(crate) fn new(value: usize) -> Word {
+        Word(AtomicUsize::new(value))
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bump(&self) {
+        self.set(self.get() + 1);
+    }
 }
 
 struct Waiter {
@@ -75,6 +140,7 @@ pub(crate) fn futex_wake(word: &AtomicU32, count: i32) -> usize {
 pub(crate) fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
     let mut builder = loom::model::Builder::new();
     builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 10_000;
     let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
     let count = runs.clone();
     builder.check(move || {
