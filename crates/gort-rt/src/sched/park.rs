@@ -149,6 +149,7 @@ pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
         let entry: unsafe extern "C" fn(usize) =
             core::mem::transmute::<usize, unsafe extern "C" fn(usize)>(gp.entry.get());
         entry(gp.data.get());
+        gp.name.set(0);
         (host.exit_sequence)();
     }
     end()
