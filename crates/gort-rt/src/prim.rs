@@ -6,14 +6,49 @@
 //! one is good for ever. [`Link`] only ever holds null or such a pointer: it is set from a
 //! `&'static T` and from nothing else, so reading it back as one is sound.
 //!
-//! The files that have loom models (`runq.rs`, `note.rs`, `join`) take their atomics from here;
-//! the models put loom's in their place.
+//! The files that have loom models take from here whatever is different there: `tests/model/prim.rs`
+//! is this module's stand-in, with loom's atomics, small sizes, and a futex that loom sees.
 
 #![allow(unsafe_code)]
 
 pub(crate) use core::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
+
+pub(crate) use core::hint::spin_loop;
+pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
+
+/// Places in a P's run queue; a power of two.
+pub(crate) const RING: usize = 256;
+
+/// As many Ps as there can be.
+pub(crate) const PROCS: usize = 1024;
+
+/// How often a lock is tried again before the thread sleeps.
+pub(crate) const SPINS: usize = 100;
+
+/// Around a `const fn` that makes atomics: loom's are made at run time, so that a model's version of
+/// this takes the `const` away.
+macro_rules! const_fn {
+    ($($function:tt)*) => { $($function)* };
+}
+pub(crate) use const_fn;
+
+/// Around a static that has atomics in it, for the same reason.
+macro_rules! global {
+    ($($item:tt)*) => { $($item)* };
+}
+pub(crate) use global;
+
+/// Atomic null pointers.
+pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
+    [const { AtomicPtr::new(core::ptr::null_mut()) }; N]
+}
+
+/// Empty links.
+pub(crate) const fn links<T, const N: usize>() -> [Link<T>; N] {
+    [const { Link::none() }; N]
+}
 
 /// A place for a pointer to something that is never freed.
 #[derive(Debug)]

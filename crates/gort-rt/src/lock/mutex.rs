@@ -6,17 +6,17 @@
 //!
 //! While a lock is held `locks` is raised, so its holder is neither pre-empted nor rescued. Nobody
 //! parks, allocates, or calls out of the runtime while holding one. Locks have ranks and are taken
-//! in increasing order; debug builds check that on every thread that has an M.
+//! in increasing order; debug builds check that on every thread that has an M. Modelled by loom in
+//! `tests/loom_mutex.rs`.
 
 #![allow(unsafe_code)]
 
 use crate::obj::m;
-use crate::prim::{AtomicU32, Ordering};
+use crate::prim::{AtomicU32, Ordering, SPINS, const_fn, futex_wait, futex_wake, spin_loop};
 use crate::throw::{Say, throw_with};
 use core::cell::UnsafeCell;
 use core::ops::{Deref, DerefMut};
 use gort_sys::context::slot;
-use gort_sys::raw;
 
 /// The order in which locks are taken: a thread takes only locks of a higher rank than those it
 /// holds.
@@ -47,8 +47,10 @@ pub(crate) struct Mutex<T> {
 unsafe impl<T: Send> Sync for Mutex<T> {}
 
 impl<T> Mutex<T> {
-    pub(crate) const fn new(rank: Rank, value: T) -> Mutex<T> {
-        Mutex { state: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+    const_fn! {
+        pub(crate) const fn new(rank: Rank, value: T) -> Mutex<T> {
+            Mutex { state: AtomicU32::new(FREE), rank, value: UnsafeCell::new(value) }
+        }
     }
 
     #[inline]
@@ -64,7 +66,7 @@ impl<T> Mutex<T> {
 
     #[cold]
     fn lock_slow(&self) {
-        for _ in 0..100 {
+        for _ in 0..SPINS {
             if self.state.load(Ordering::Relaxed) == FREE
                 && self
                     .state
@@ -73,11 +75,11 @@ impl<T> Mutex<T> {
             {
                 return;
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
         // Acquire: as above. Whoever gets the lock here cannot know whether others sleep.
         while self.state.swap(CONTENDED, Ordering::Acquire) != FREE {
-            let _ = raw::futex_wait(&self.state, CONTENDED, None);
+            let _ = futex_wait(&self.state, CONTENDED, None);
         }
     }
 
@@ -125,7 +127,7 @@ impl<T> Drop for Guard<'_, T> {
     fn drop(&mut self) {
         // Release: pairs with the Acquire in `lock`.
         if self.mutex.state.swap(FREE, Ordering::Release) == CONTENDED {
-            let _ = raw::futex_wake(&self.mutex.state, 1);
+            let _ = futex_wake(&self.mutex.state, 1);
         }
         if cfg!(debug_assertions)
             && let Some(mp) = m::current()

@@ -2,9 +2,9 @@
 //!
 //! Protocol: `clear`, then one thread in `sleep` and any number of `wakeup`s. The word goes from 0
 //! to 1 once; a sleeper that finds 1 does not sleep; a waker that makes it 1 wakes whoever sleeps.
+//! Modelled by loom in `tests/loom_note.rs`.
 
-use crate::prim::{AtomicU32, Ordering};
-use gort_sys::raw;
+use crate::prim::{AtomicU32, Ordering, const_fn, futex_wait, futex_wake};
 use gort_sys::types::Timespec;
 
 /// A one-shot event.
@@ -12,9 +12,11 @@ use gort_sys::types::Timespec;
 pub(crate) struct Note(AtomicU32);
 
 impl Note {
-    /// Not yet happened.
-    pub(crate) const fn new() -> Note {
-        Note(AtomicU32::new(0))
+    const_fn! {
+        /// Not yet happened.
+        pub(crate) const fn new() -> Note {
+            Note(AtomicU32::new(0))
+        }
     }
 
     /// Makes it not have happened. Only while nobody sleeps or wakes.
@@ -26,7 +28,7 @@ impl Note {
     pub(crate) fn wakeup(&self) {
         // Release: what the waker did before is seen by the sleeper (Acquire in `sleep`).
         if self.0.swap(1, Ordering::Release) == 0 {
-            let _ = raw::futex_wake(&self.0, 1);
+            let _ = futex_wake(&self.0, 1);
         }
     }
 
@@ -34,7 +36,7 @@ impl Note {
     pub(crate) fn sleep(&self) {
         while !self.happened() {
             // EINTR, EAGAIN and spurious wake-ups: look again.
-            let _ = raw::futex_wait(&self.0, 0, None);
+            let _ = futex_wait(&self.0, 0, None);
         }
     }
 
@@ -45,7 +47,7 @@ impl Note {
                 sec: (nanos / 1_000_000_000).cast_signed(),
                 nsec: (nanos % 1_000_000_000).cast_signed(),
             };
-            let _ = raw::futex_wait(&self.0, 0, Some(&time));
+            let _ = futex_wait(&self.0, 0, Some(&time));
         }
         self.happened()
     }

@@ -3,7 +3,7 @@
 use super::g::G;
 use super::m::M;
 use super::p::P;
-use crate::prim::{Link, Word};
+use crate::prim::{Link, Word, const_fn};
 use crate::stack::Slot;
 
 /// Has a link to the next in its list.
@@ -43,8 +43,10 @@ pub(crate) struct Stack<T: Linked> {
 }
 
 impl<T: Linked> Stack<T> {
-    pub(crate) const fn new() -> Stack<T> {
-        Stack { head: Link::none(), len: Word::new(0) }
+    const_fn! {
+        pub(crate) const fn new() -> Stack<T> {
+            Stack { head: Link::none(), len: Word::new(0) }
+        }
     }
 
     #[inline]
@@ -85,8 +87,10 @@ pub(crate) struct Queue<T: Linked> {
 }
 
 impl<T: Linked> Queue<T> {
-    pub(crate) const fn new() -> Queue<T> {
-        Queue { head: Link::none(), tail: Link::none(), len: Word::new(0) }
+    const_fn! {
+        pub(crate) const fn new() -> Queue<T> {
+            Queue { head: Link::none(), tail: Link::none(), len: Word::new(0) }
+        }
     }
 
     pub(crate) fn push_back(&self, item: &'static T) {

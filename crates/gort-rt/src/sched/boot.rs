@@ -31,7 +31,7 @@ pub fn boot(host: &'static Host, procs: usize) -> Result<(), Errno> {
 pub fn numgoroutine() -> usize {
     let (mut made, mut over) =
         (SCHED.spawned.load(Ordering::Relaxed), SCHED.exited.load(Ordering::Relaxed));
-    for pp in SCHED.allp.iter().filter_map(|link| link.get()) {
+    for pp in SCHED.all_ps() {
         made = made.wrapping_add(pp.spawned.get());
         over = over.wrapping_add(pp.exited.get());
     }
@@ -82,7 +82,7 @@ pub fn figures() -> Figures {
         spawned: SCHED.spawned.load(Ordering::Relaxed),
         ..Figures::default()
     };
-    for pp in SCHED.allp.iter().filter_map(|link| link.get()) {
+    for pp in SCHED.all_ps() {
         figures.local_queues += pp.runq.len();
         figures.steals += pp.steals.get();
         figures.switches += pp.schedtick.get();

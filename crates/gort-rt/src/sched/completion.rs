@@ -16,8 +16,7 @@
 
 use super::park::{WaitReason, gopark, goready};
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicU32, AtomicUsize, Ordering};
-use gort_sys::raw;
+use crate::prim::{AtomicU32, AtomicUsize, Ordering, const_fn, futex_wait, futex_wake};
 
 const NOBODY: usize = 0;
 const DONE: usize = 1;
@@ -36,9 +35,11 @@ pub struct Completion {
 }
 
 impl Completion {
-    /// Not yet done, nobody waiting.
-    pub const fn new() -> Completion {
-        Completion { word: AtomicUsize::new(NOBODY), futex: AtomicU32::new(0) }
+    const_fn! {
+        /// Not yet done, nobody waiting.
+        pub const fn new() -> Completion {
+            Completion { word: AtomicUsize::new(NOBODY), futex: AtomicU32::new(0) }
+        }
     }
 
     /// Whether it is done. What was written before [`complete`](Completion::complete) can be read
@@ -61,7 +62,7 @@ impl Completion {
             }
             THREAD => {
                 self.futex.store(1, Ordering::Release);
-                let _ = raw::futex_wake(&self.futex, 1);
+                let _ = futex_wake(&self.futex, 1);
             }
             WAKER => return Some(waiter & !KIND),
             _ => {}
@@ -80,10 +81,11 @@ impl Completion {
         } else if self.enter(NOBODY, THREAD) {
             // Acquire: pairs with the store in `complete`.
             while self.futex.load(Ordering::Acquire) == 0 {
-                let _ = raw::futex_wait(&self.futex, 0, None);
+                let _ = futex_wait(&self.futex, 0, None);
             }
         }
-        debug_assert!(self.is_done());
+        // Relaxed: the wait has the ordering already, in builds without this line too.
+        debug_assert_eq!(self.word.load(Ordering::Relaxed), DONE);
     }
 
     /// Replaces the waker (0 for none). Gives back the old one, or the new one as an error if it is

@@ -24,7 +24,7 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
     }
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
-        feed();
+        feed(pp);
     }
 }
 
@@ -42,9 +42,10 @@ pub(crate) fn starve(gp: &'static G) {
     }
 }
 
-/// A stack has come free.
+/// A stack has come free: any P may have it, for any may take up who waits.
 #[cold]
-fn feed() {
+fn feed(pp: &'static P) {
+    pp.slots.clear();
     let mut lists = SCHED.lock();
     if let Some(gp) = lists.starved.pop_front() {
         lists.globrunqput(gp);

@@ -1,6 +1,5 @@
 //! A goroutine locked to its thread. Go: `LockOSThread`, `stoplockedm`, `startlockedm`.
 
-use super::state::SCHED;
 use super::wake::handoffp;
 use super::worker::{releasep, sleep, stopm};
 use crate::obj::g::{G, current};
@@ -36,7 +35,6 @@ pub fn unlock_os_thread() {
 
 /// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.
 pub(super) fn stoplockedm(mp: &'static M) {
-    SCHED.lock().mlocked += 1;
     if !mp.p.is_none() {
         handoffp(releasep(mp));
     }
@@ -49,7 +47,6 @@ pub(super) fn startlockedm(mp: &'static M, gp: &'static G) {
     if core::ptr::eq(other, mp) {
         throw("startlockedm: locked to this very M");
     }
-    SCHED.lock().mlocked -= 1;
     other.nextp.set(Some(releasep(mp)));
     other.park.wakeup();
     stopm(mp);

@@ -21,14 +21,11 @@
 
 #![allow(unsafe_code)]
 
-use crate::prim::{AtomicPtr, AtomicU32, Ordering};
+use crate::prim::{AtomicPtr, AtomicU32, Ordering, RING, const_fn, nulls, spin_loop};
 use core::ptr::null_mut;
 
-/// The ring's size; a power of two.
-#[cfg(not(gort_model))]
-pub(crate) const LEN: usize = 256;
-#[cfg(gort_model)]
-pub(crate) const LEN: usize = 4;
+/// The ring's size.
+pub(crate) const LEN: usize = RING;
 
 /// See the module.
 #[derive(Debug)]
@@ -55,23 +52,14 @@ unsafe fn item<T>(ptr: *mut T) -> Option<&'static T> {
 }
 
 impl<T> RunQueue<T> {
-    #[cfg(not(gort_model))]
-    pub(crate) const fn new() -> RunQueue<T> {
-        RunQueue {
-            head: AtomicU32::new(0),
-            tail: AtomicU32::new(0),
-            next: AtomicPtr::new(null_mut()),
-            ring: [const { AtomicPtr::new(null_mut()) }; LEN],
-        }
-    }
-
-    #[cfg(gort_model)]
-    pub(crate) fn new() -> RunQueue<T> {
-        RunQueue {
-            head: AtomicU32::new(0),
-            tail: AtomicU32::new(0),
-            next: AtomicPtr::new(null_mut()),
-            ring: core::array::from_fn(|_| AtomicPtr::new(null_mut())),
+    const_fn! {
+        pub(crate) const fn new() -> RunQueue<T> {
+            RunQueue {
+                head: AtomicU32::new(0),
+                tail: AtomicU32::new(0),
+                next: AtomicPtr::new(null_mut()),
+                ring: nulls(),
+            }
         }
     }
 
@@ -85,12 +73,14 @@ impl<T> RunQueue<T> {
         loop {
             let head = self.head.load(Ordering::Acquire);
             let tail = self.tail.load(Ordering::Acquire);
-            let next = self.next.load(Ordering::Relaxed);
-            // The owner moves `next` into the ring; see it in one of the two places.
+            // The owner moves `next` into the ring, puts another there, and takes that: see the
+            // first in one of the two places. Acquire: pairs with the Release in `get`, or the
+            // `tail` below could be older than the empty `next`.
+            let next = self.next.load(Ordering::Acquire);
             if tail == self.tail.load(Ordering::Acquire) {
                 return head == tail && next.is_null();
             }
-            core::hint::spin_loop();
+            spin_loop();
         }
     }
 
@@ -157,11 +147,11 @@ impl<T> RunQueue<T> {
     pub(crate) fn get(&self) -> Option<(&'static T, bool)> {
         let next = self.next.load(Ordering::Relaxed);
         // A thief may have taken it meanwhile; only the owner puts one there.
-        // Acquire: pairs with a put by an owner before this one.
+        // Acquire: pairs with a put by an owner before this one. Release: pairs with `is_empty`.
         if !next.is_null()
             && self
                 .next
-                .compare_exchange(next, null_mut(), Ordering::Acquire, Ordering::Relaxed)
+                .compare_exchange(next, null_mut(), Ordering::AcqRel, Ordering::Relaxed)
                 .is_ok()
         {
             // SAFETY: `next` holds what `ptr` made.
@@ -185,6 +175,12 @@ impl<T> RunQueue<T> {
                 return unsafe { item(first) };
             }
         }
+    }
+
+    /// Owner: the oldest item of the ring, or the one in front if there is no other.
+    #[inline]
+    pub(crate) fn get_oldest(&self) -> Option<&'static T> {
+        self.get_ring().or_else(|| self.get().map(|(item, _)| item))
     }
 
     /// Thief: moves half of what is here to its own queue `to`, which is empty, and returns one of

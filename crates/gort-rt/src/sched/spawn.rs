@@ -41,7 +41,8 @@ pub struct Spawn {
     pub data: usize,
     /// How much stack it can use, in bytes; `None` for the default.
     pub stack: Option<usize>,
-    /// Its name: text that stays where it is until `entry` returns; address 0 for none.
+    /// Its name: text that stays where it is until [`G::clear_name`] or the goroutine's end; address 0
+    /// for none.
     pub name: (usize, usize),
     /// It uses the TLS block of whatever thread it runs on.
     pub shared_tls: bool,
@@ -223,7 +224,7 @@ pub(super) fn attach_warm(pp: &'static P, gp: &'static G) -> bool {
 #[inline]
 fn settle(gp: &'static G, slot: &'static Slot) {
     let (fs, top) = if gp.shares_tls() {
-        (0, slot.room().hi & !63)
+        (0, slot.bare_top())
     } else {
         let fs = slot.renew();
         // SAFETY: the block is built; nobody runs on it.

@@ -11,15 +11,17 @@ use crate::obj::g::G;
 use crate::obj::list::{Queue, Stack};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
-use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering};
+use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering, PROCS, global, links};
 
 /// As many Ps as there can be.
-pub(crate) const MAX_PROCS: usize = 1024;
+pub(crate) const MAX_PROCS: usize = PROCS;
 
 /// The scheduler's lists.
 pub(crate) struct Lists {
     /// Ms that sleep without work.
     pub(crate) midle: Stack<M>,
+    /// Ms that no thread has: it has ended, or could not be had.
+    pub(crate) mfree: Stack<M>,
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
@@ -31,8 +33,6 @@ pub(crate) struct Lists {
     /// How many Ms there are, and how many have ever been.
     pub(crate) mcount: usize,
     pub(crate) mnext: usize,
-    /// How many Ms sleep because they may run only the goroutine that is locked to them.
-    pub(crate) mlocked: usize,
     /// How many Ps have yet to stop.
     pub(crate) stopwait: usize,
 }
@@ -67,37 +67,39 @@ pub(crate) struct Sched {
     pub(crate) stopnote: crate::lock::Note,
 }
 
-pub(crate) static SCHED: Sched = Sched {
-    lists: Mutex::new(
-        Rank::Sched,
-        Lists {
-            midle: Stack::new(),
-            pidle: Stack::new(),
-            runq: Queue::new(),
-            gfree: Stack::new(),
-            starved: Queue::new(),
-            mcount: 0,
-            mnext: 0,
-            mlocked: 0,
-            stopwait: 0,
-        },
-    ),
-    npidle: AtomicU32::new(0),
-    runqsize: AtomicUsize::new(0),
-    nmspinning: AtomicU32::new(0),
-    gcwaiting: AtomicU32::new(0),
-    nstarved: AtomicUsize::new(0),
-    forked: AtomicU32::new(0),
-    allp: [const { Link::none() }; MAX_PROCS],
-    gomaxprocs: AtomicU32::new(0),
-    gallocated: AtomicUsize::new(0),
-    goidgen: AtomicUsize::new(1),
-    spawned: AtomicUsize::new(0),
-    exited: AtomicUsize::new(0),
-    allm: Link::none(),
-    allg: Link::none(),
-    stopnote: crate::lock::Note::new(),
-};
+global! {
+    pub(crate) static SCHED: Sched = Sched {
+        lists: Mutex::new(
+            Rank::Sched,
+            Lists {
+                midle: Stack::new(),
+                mfree: Stack::new(),
+                pidle: Stack::new(),
+                runq: Queue::new(),
+                gfree: Stack::new(),
+                starved: Queue::new(),
+                mcount: 0,
+                mnext: 0,
+                stopwait: 0,
+            },
+        ),
+        npidle: AtomicU32::new(0),
+        runqsize: AtomicUsize::new(0),
+        nmspinning: AtomicU32::new(0),
+        gcwaiting: AtomicU32::new(0),
+        nstarved: AtomicUsize::new(0),
+        forked: AtomicU32::new(0),
+        allp: links(),
+        gomaxprocs: AtomicU32::new(0),
+        gallocated: AtomicUsize::new(0),
+        goidgen: AtomicUsize::new(1),
+        spawned: AtomicUsize::new(0),
+        exited: AtomicUsize::new(0),
+        allm: Link::none(),
+        allg: Link::none(),
+        stopnote: crate::lock::Note::new(),
+    };
+}
 
 impl Sched {
     pub(crate) fn lock(&self) -> Guard<'_, Lists> {
@@ -112,6 +114,11 @@ impl Sched {
     #[inline(always)]
     pub(crate) fn stopping(&self) -> bool {
         self.gcwaiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// The Ps that have ever been in use.
+    pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
+        self.allp.iter().map_while(Link::get)
     }
 
     /// The Ps in use.
@@ -134,6 +141,15 @@ impl Lists {
         let pp = self.pidle.pop()?;
         SCHED.npidle.fetch_sub(1, Ordering::Relaxed);
         Some(pp)
+    }
+
+    /// An idle M and an idle P, if there is work in the global queue and both.
+    pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
+        if self.runq.len() == 0 || self.midle.len() == 0 {
+            return None;
+        }
+        let pp = self.pidleget()?;
+        Some((self.midle.pop()?, pp))
     }
 
     /// To the end of the global queue. Go: `globrunqput`.

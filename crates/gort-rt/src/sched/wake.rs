@@ -29,14 +29,17 @@ pub(crate) fn wakep() {
 #[cold]
 fn wakep_slow() {
     // Be the one; the others are content that somebody looks.
-    if SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
-        return;
-    }
-    let pp = SCHED.lock().pidleget();
-    match pp {
-        Some(pp) => startm(pp, true),
-        None => {
-            SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+    while SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
+        let pp = SCHED.lock().pidleget();
+        if let Some(pp) = pp {
+            return startm(pp, true);
+        }
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+        // SeqCst: as in `wakep`. Others have been content with us meanwhile, and a P may have come
+        // free since.
+        fence(Ordering::SeqCst);
+        if SCHED.npidle.load(Ordering::Relaxed) == 0 {
+            return;
         }
     }
 }
@@ -53,14 +56,18 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
         return newm(pp, spinning, id);
     };
     drop(lists);
+    rouse(mp, pp, spinning);
+}
+
+/// Wakes `mp`, which is in the idle list no more, to run `pp`.
+fn rouse(mp: &'static M, pp: &'static P, spinning: bool) {
     mp.spinning.set(usize::from(spinning));
     mp.nextp.set(Some(pp));
     mp.park.wakeup();
 }
 
 /// Makes an M. If the machine refuses another thread, `pp` becomes idle again and the Ms that there
-/// are go on without; if there is none, or all wait for the goroutines locked to them, that is the
-/// end.
+/// are go on without; if there is none, that is the end.
 fn newm(pp: &'static P, spinning: bool, id: usize) {
     let started = allocm(id).and_then(|mp| {
         mp.spinning.set(usize::from(spinning));
@@ -69,6 +76,7 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
         let arg = core::ptr::from_ref(mp).expose_provenance();
         // SAFETY: `mstart` takes the address of an M of its own.
         unsafe { (host.start_thread)(worker::mstart, arg) }
+            .inspect_err(|_| SCHED.lock().mfree.push(mp))
     });
     let Err(errno) = started else { return };
     if spinning {
@@ -76,10 +84,15 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
     }
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
-    if lists.mcount == lists.mlocked {
+    if lists.mcount == 0 {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
+    // An M that has gone to sleep meanwhile has not seen what was queued here.
+    if let Some((mp, pp)) = lists.pair() {
+        drop(lists);
+        rouse(mp, pp, false);
+    }
 }
 
 /// What `pp` had queued must not wait for the thread that could not be had.
@@ -87,20 +100,28 @@ fn give_back(lists: &mut Lists, pp: &'static P) {
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);
     }
+    if SCHED.stopping() {
+        return super::stop::stopped(lists, pp);
+    }
     lists.pidleput(pp);
 }
 
 #[cold]
 fn no_thread(errno: Errno) -> ! {
     throw_with(&[
-        Say::Text("cannot start a thread, and there is none to run goroutines: "),
+        Say::Text("cannot start a thread, and there is none: "),
         Say::Text(errno.message()),
         Say::Text(" (a limit on processes or memory?)"),
     ])
 }
 
-/// An M that no thread has yet.
+/// An M that no thread has: used before, or new.
 fn allocm(id: usize) -> Result<&'static M, Errno> {
+    let free = SCHED.lock().mfree.pop();
+    if let Some(mp) = free {
+        mp.id.set(id);
+        return Ok(mp);
+    }
     let at = crate::mem::alloc::<M>(1)?;
     // SAFETY: fresh memory of the runtime's own, never freed.
     let mp: &'static M = unsafe {
@@ -134,4 +155,10 @@ pub(crate) fn handoffp(pp: &'static P) {
         return startm(pp, false);
     }
     lists.pidleput(pp);
+    drop(lists);
+    // SeqCst: as in `find::go_idle`. What was queued while all Ps were busy and nobody looked.
+    fence(Ordering::SeqCst);
+    if super::find::work_somewhere() {
+        wakep();
+    }
 }

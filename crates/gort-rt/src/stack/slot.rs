@@ -105,6 +105,16 @@ impl Slot {
         fs
     }
 
+    /// Where the stack of a goroutine that shares its thread's block begins: below the slot's own,
+    /// if it has one, for that keeps what it has allocated until the next goroutine.
+    pub(crate) fn bare_top(&self) -> usize {
+        match self.fs.get() {
+            0 => self.room().hi & !63,
+            // SAFETY: the block is built; nobody runs on it.
+            fs => unsafe { (host::get().stack_top)(fs) },
+        }
+    }
+
     /// Gives the kernel back what a deep stack has touched, but for the pages at the top.
     pub(crate) fn trim(&self) {
         const KEEP: usize = 4 * 4096;

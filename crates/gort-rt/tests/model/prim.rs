@@ -1,0 +1,151 @@
+//! Stand-in for `src/prim.rs` in the models: loom's atomics, small sizes, a futex that loom sees.
+//!
+//! A thread that waits at a word and is never woken is a deadlock, which loom reports. The kernel
+//! checks the word and queues the waiter under one lock, and wakes under the same: so does this.
+
+use gort_sys::types::Timespec;
+pub(crate) use loom::hint::spin_loop;
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+use loom::sync::{Condvar, Mutex};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
+
+pub(crate) const RING: usize = 4;
+pub(crate) const PROCS: usize = 2;
+pub(crate) const SPINS: usize = 1;
+
+macro_rules! const_fn {
+    ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
+}
+pub(crate) use const_fn;
+
+macro_rules! global {
+    (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
+        loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
+    };
+}
+pub(crate) use global;
+
+pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
+    std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
+}
+
+/// As the runtime's, except that what it holds is good until the run ends.
+#[derive(Debug)]
+pub(crate) struct Link<T: 'static>(AtomicPtr<T>);
+
+#[allow(unsafe_code)]
+impl<T> Link<T> {
+    pub(crate) fn none() -> Link<T> {
+        Link(AtomicPtr::new(std::ptr::null_mut()))
+    }
+
+    pub(crate) fn get(&self) -> Option<&'static T> {
+        // SAFETY: null, or a `&'static T` from `set`.
+        unsafe { self.0.load(Ordering::Relaxed).as_ref() }
+    }
+
+    pub(crate) fn set(&self, to: Option<&'static T>) {
+        let to = to.map_or(std::ptr::null_mut(), |to| std::ptr::from_ref(to).cast_mut());
+        self.0.store(to, Ordering::Relaxed);
+    }
+
+    pub(crate) fn take(&self) -> Option<&'static T> {
+        let was = self.get();
+        self.set(None);
+        was
+    }
+
+    pub(crate) fn is_none(&self) -> bool {
+        self.get().is_none()
+    }
+}
+
+pub(crate) fn links<T, const N: usize>() -> [Link<T>; N] {
+    std::array::from_fn(|_| Link::none())
+}
+
+/// As the runtime's.
+#[derive(Debug)]
+pub(crate) struct Word(AtomicUsize);
+
+impl Word {
+    pub(crate) fn new(value: usize) -> Word {
+        Word(AtomicUsize::new(value))
+    }
+
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value, Ordering::Relaxed);
+    }
+
+    pub(crate) fn bump(&self) {
+        self.set(self.get() + 1);
+    }
+}
+
+struct Waiter {
+    word: usize,
+    woken: AtomicBool,
+    condvar: Condvar,
+}
+
+loom::lazy_static! {
+    static ref WAITERS: Mutex<Vec<Arc<Waiter>>> = Mutex::new(Vec::new());
+}
+
+fn address(word: &AtomicU32) -> usize {
+    std::ptr::from_ref(word).addr()
+}
+
+/// `false` where the kernel says `EAGAIN`. A wait with a timeout times out at once.
+pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<&Timespec>) -> bool {
+    let mut waiters = WAITERS.lock().unwrap();
+    if word.load(Ordering::Relaxed) != expected || timeout.is_some() {
+        return false;
+    }
+    let me = Arc::new(Waiter {
+        word: address(word),
+        woken: AtomicBool::new(false),
+        condvar: Condvar::new(),
+    });
+    waiters.push(me.clone());
+    while !me.woken.load(NotModelled) {
+        waiters = me.condvar.wait(waiters).unwrap();
+    }
+    true
+}
+
+/// Wakes up to `count` waiters, the oldest first.
+pub(crate) fn futex_wake(word: &AtomicU32, count: i32) -> usize {
+    let mut waiters = WAITERS.lock().unwrap();
+    let mut woken = 0;
+    waiters.retain(|waiter| {
+        if woken == count as usize || waiter.word != address(word) {
+            return true;
+        }
+        waiter.woken.store(true, NotModelled);
+        waiter.condvar.notify_one();
+        woken += 1;
+        false
+    });
+    woken
+}
+
+/// Runs `model` in every order of its threads' steps that loom can tell apart, with at most
+/// `preemptions` of them at places where a thread could have gone on.
+pub(crate) fn check(preemptions: usize, model: impl Fn() + Sync + Send + 'static) {
+    let mut builder = loom::model::Builder::new();
+    builder.preemption_bound = Some(preemptions);
+    builder.max_branches = 10_000;
+    let runs = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+    let count = runs.clone();
+    builder.check(move || {
+        count.fetch_add(1, NotModelled);
+        model();
+    });
+    println!("{} runs", runs.load(NotModelled));
+}

@@ -1,0 +1,100 @@
+//! The real search for work, wake-ups, lists and queues, on Ms that only pretend to run goroutines.
+
+#[path = "../../src/sched/find.rs"]
+pub(crate) mod find;
+#[path = "../../src/sched/runq.rs"]
+pub(crate) mod runq;
+#[path = "../../src/sched/state.rs"]
+pub(crate) mod state;
+#[path = "../../src/sched/wake.rs"]
+pub(crate) mod wake;
+
+/// The world never stops here.
+pub(crate) mod stop {
+    use super::state::Lists;
+    use crate::obj::{m::M, p::P};
+
+    pub(crate) fn gcstopm(_: &'static M) {
+        unreachable!()
+    }
+
+    pub(crate) fn stopped(_: &mut Lists, _: &'static P) {
+        unreachable!()
+    }
+}
+
+/// An M's life as in `src/sched/worker.rs`, and its end when there is no more to do.
+pub(crate) mod worker {
+    use super::find;
+    use super::state::SCHED;
+    use crate::obj::g::G;
+    use crate::obj::m::M;
+    use crate::obj::p::{P, PStatus};
+    use crate::prim::{AtomicUsize, Ordering};
+
+    loom::lazy_static! {
+        /// Goroutines that have not run yet; at 0 all Ms end. To 0 under the scheduler's lock.
+        pub(crate) static ref LEFT: AtomicUsize = AtomicUsize::new(0);
+    }
+
+    /// Only its address is used: no panic could leave it. See [`life`].
+    pub(crate) extern "C" fn mstart(_: usize) {}
+
+    pub(crate) fn life(mp: &'static M) {
+        if let Some(pp) = mp.nextp.take() {
+            acquirep(mp, pp);
+        }
+        loop {
+            let gp = find::findrunnable(mp);
+            if mp.is_spinning() {
+                find::resetspinning(mp);
+            }
+            let Some(job) = &gp.job else { return };
+            gp.run(job, mp);
+            let lists = SCHED.lock();
+            if LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
+                while let Some(mp) = lists.midle.pop() {
+                    mp.nextp.set(Some(last_p()));
+                    mp.park.wakeup();
+                }
+            }
+            drop(lists);
+            if mp.p.is_none() {
+                stopm(mp);
+            }
+        }
+    }
+
+    /// A P outside of all lists, with what ends an M in its queue.
+    fn last_p() -> &'static P {
+        let pp = Box::leak(Box::new(P::new()));
+        pp.runq.put_next(Box::leak(Box::new(G::new(None))), |_, _| unreachable!());
+        pp
+    }
+
+    pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
+        assert!(mp.p.is_none(), "the M has a P");
+        assert_eq!(pp.status(), PStatus::Idle, "the P has an M");
+        pp.set_status(PStatus::Running);
+        mp.p.set(Some(pp));
+    }
+
+    pub(crate) fn releasep(mp: &'static M) -> &'static P {
+        let pp = mp.pp();
+        pp.set_status(PStatus::Idle);
+        mp.p.set(None);
+        pp
+    }
+
+    pub(crate) fn stopm(mp: &'static M) {
+        let lists = SCHED.lock();
+        if LEFT.load(Ordering::Relaxed) == 0 {
+            return acquirep(mp, last_p());
+        }
+        lists.midle.push(mp);
+        drop(lists);
+        mp.park.sleep();
+        mp.park.clear();
+        acquirep(mp, mp.nextp.take().expect("woken without a P"));
+    }
+}
