@@ -16,6 +16,8 @@ pub(crate) struct Lists {
     pub(crate) midle: Stack<M>,
     /// Ms that no thread has: it has ended, or could not be had.
     pub(crate) mfree: Stack<M>,
+    /// Ms whose thread the template starts.
+    pub(crate) mstarting: Stack<M>,
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
@@ -65,6 +67,7 @@ pub(crate) static SCHED: Sched = Sched {
         Lists {
             midle: Stack::new(),
             mfree: Stack::new(),
+            mstarting: Stack::new(),
             pidle: Stack::new(),
             runq: Queue::new(),
             gfree: Stack::new(),
