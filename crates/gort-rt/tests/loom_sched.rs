@@ -20,33 +20,21 @@ mod prim;
 #[path = "model/sched.rs"]
 mod sched;
 
+/// The Ms' threads.
 mod host {
     use crate::obj::m::M;
     use crate::sched::worker::life;
-    use gort_sys::Errno;
     use loom::thread::{self, JoinHandle};
     use std::sync::Mutex;
 
     loom::lazy_static! {
-        /// The Ms' threads. Not part of the model.
+        /// Not part of the model.
         pub(crate) static ref THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
     }
 
-    pub(crate) struct Host {
-        pub(crate) start_thread: unsafe fn(unsafe extern "C" fn(usize), usize) -> Result<(), Errno>,
-    }
-
-    pub(crate) fn get() -> Host {
-        Host { start_thread }
-    }
-
-    #[allow(unsafe_code, clippy::unnecessary_wraps, reason = "as the runtime's host")]
-    unsafe fn start_thread(_: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno> {
-        // SAFETY: `newm` passes the address of an M.
-        let mp: &'static M = unsafe { &*std::ptr::with_exposed_provenance::<M>(arg) };
+    pub(crate) fn start(mp: &'static M) {
         let thread = thread::spawn(move || life(mp));
         THREADS.lock().unwrap().push(thread);
-        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 /// The main goroutine's stack: what a process's main thread has.
 const MAIN_STACK: usize = 8 << 20;
@@ -104,9 +105,14 @@ pub fn __main(
     let main = Builder::new().name("main".into()).stack_size(MAIN_STACK);
     match run_with(main, body) {
         Ok(code) => code,
-        // Goexit of the main goroutine: the program goes on until the others end it (Go would say
-        // deadlock when there is none left).
-        Err(payload) if goexit::is_goexit(&*payload) => ExitCode::SUCCESS,
+        // Goexit of the main goroutine: the program goes on until another one ends it.
+        Err(payload) if goexit::is_goexit(&*payload) => {
+            while crate::runtime::num_goroutine() > 0 {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            eprintln!("fatal error: no goroutines (main called gort::goexit) - deadlock!");
+            ExitCode::from(2)
+        }
         // std gives a main thread that panics the status 101.
         Err(_) => ExitCode::from(101),
     }

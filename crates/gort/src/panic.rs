@@ -47,13 +47,29 @@ pub(crate) fn set_crash(crash: bool) {
     CRASH.store(crash, Ordering::Relaxed);
 }
 
-/// Puts the goroutine's number and name into panic messages. Panics of other threads go to the hook
-/// that was there before.
+/// Puts the goroutine's number and name into panic messages, unless the program has set a hook of
+/// its own: that one is called for goroutines too, as is one that is set later.
 pub(crate) fn install_hook() {
+    if std::thread::panicking() {
+        // The hook cannot be changed now. Messages say "thread" instead.
+        return;
+    }
     let before = take_hook();
-    set_hook(Box::new(move |info| match gort_rt::current() {
-        Some(_) => report(info),
-        None => before(info),
+    // What there is without any.
+    let default = take_hook();
+    // Both are functions without captures, so their addresses are alike and the tables decide.
+    #[allow(ambiguous_wide_pointer_comparisons)]
+    let custom = !std::ptr::eq(&raw const *before, &raw const *default);
+    set_hook(Box::new(move |info| {
+        if gort_rt::current().is_some() {
+            if CRASH.load(Ordering::Relaxed) {
+                let _ = TRACE.try_with(|trace| trace.replace(Some(Backtrace::force_capture())));
+            }
+            if !custom {
+                return report(info);
+            }
+        }
+        before(info);
     }));
 }
 
@@ -63,12 +79,11 @@ fn report(info: &PanicHookInfo<'_>) {
     let text = format!("\n{} panicked at {place}{message}\n", crate::runtime::title());
     let mut err = std::io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
-    let trace = if CRASH.load(Ordering::Relaxed) {
-        TRACE.set(Some(Backtrace::force_capture()));
+    if CRASH.load(Ordering::Relaxed) {
+        // The trace follows when nobody has caught it.
         return;
-    } else {
-        Backtrace::capture()
-    };
+    }
+    let trace = Backtrace::capture();
     let _ = match trace.status() {
         BacktraceStatus::Captured => write!(err, "stack backtrace:\n{trace}"),
         _ => writeln!(
@@ -84,7 +99,7 @@ pub(crate) fn reached_the_root(_payload: &(dyn Any + Send)) {
         return;
     }
     let mut err = std::io::stderr().lock();
-    if let Some(trace) = TRACE.take() {
+    if let Ok(Some(trace)) = TRACE.try_with(RefCell::take) {
         let _ = write!(err, "{} [running]:\n{trace}", crate::runtime::title());
     }
     let _ = err.flush();

@@ -49,5 +49,6 @@ pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod stop;
 pub(crate) mod template;
+pub(crate) mod thread;
 pub(crate) mod wake;
 pub(crate) mod worker;

@@ -7,8 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::{template, worker};
-use crate::host;
+use super::{template, thread};
 use crate::obj::m::M;
 use crate::obj::p::P;
 use crate::prim::{Ordering, fence};
@@ -82,9 +81,7 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
 
 /// Starts `mp`'s thread.
 pub(super) fn launch(mp: &'static M) {
-    let arg = core::ptr::from_ref(mp).expose_provenance();
-    // SAFETY: `mstart` takes the address of an M of its own.
-    if let Err(errno) = unsafe { (host::get().start_thread)(worker::mstart, arg) } {
+    if let Err(errno) = thread::start(mp) {
         let (pp, spinning) = (mp.nextp.take(), mp.is_spinning());
         SCHED.lock().mfree.push(mp);
         if let Some(pp) = pp {

@@ -23,6 +23,27 @@ pub(crate) mod stop {
     }
 }
 
+/// No goroutine is locked to its thread here.
+pub(crate) mod template {
+    use crate::obj::m::M;
+
+    pub(crate) fn take_over(_: &'static M) -> bool {
+        false
+    }
+}
+
+/// Every thread is granted.
+pub(crate) mod thread {
+    use crate::obj::m::M;
+    use gort_sys::Errno;
+
+    #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+    pub(crate) fn start(mp: &'static M) -> Result<(), Errno> {
+        crate::host::start(mp);
+        Ok(())
+    }
+}
+
 /// An M's life as in `src/sched/worker.rs`, and its end when there is no more to do.
 pub(crate) mod worker {
     use super::find;

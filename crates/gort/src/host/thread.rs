@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //!
-//! The thread's argument is a box that the new thread takes over.
+//! The thread's argument is memory that the new thread takes over.
 
 #![allow(unsafe_code)]
 
@@ -21,15 +21,20 @@ struct Start {
     arg: usize,
 }
 
-/// Starts a detached thread that calls `entry(arg)`.
+/// Starts a detached thread that calls `entry(arg)`. Allocates from libc only.
 ///
 /// # Safety
 ///
 /// `entry(arg)` may be called once, on a new thread.
 pub(super) unsafe fn start(entry: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno> {
-    let start = Box::into_raw(Box::new(Start { entry, arg }));
-    // SAFETY: plain calls on a local attribute object; the box is the new thread's if there is one.
+    // SAFETY: plain calls on a local attribute object; the memory is the new thread's if there is
+    // one.
     unsafe {
+        let start = libc::malloc(size_of::<Start>()).cast::<Start>();
+        if start.is_null() {
+            return Err(Errno::ENOMEM);
+        }
+        start.write(Start { entry, arg });
         let mut attr = std::mem::zeroed::<libc::pthread_attr_t>();
         libc::pthread_attr_init(&mut attr);
         libc::pthread_attr_setstacksize(&mut attr, STACK);
@@ -37,19 +42,23 @@ pub(super) unsafe fn start(entry: unsafe extern "C" fn(usize), arg: usize) -> Re
         let mut id = 0;
         let errno = libc::pthread_create(&mut id, &attr, main, start.cast());
         libc::pthread_attr_destroy(&mut attr);
-        if errno == 0 {
-            return Ok(());
+        if errno != 0 {
+            libc::free(start.cast());
+            return Err(Errno::from_raw(errno));
         }
-        drop(Box::from_raw(start));
-        Err(Errno::from_raw(errno))
     }
+    Ok(())
 }
 
 extern "C" fn main(start: *mut c_void) -> *mut c_void {
-    // SAFETY: `start` gave us the box.
-    let start = unsafe { Box::from_raw(start.cast::<Start>()) };
-    let (entry, arg) = (start.entry, start.arg);
-    drop(start);
+    // libc's per-thread cache begins here too, rather than in the first goroutine's block.
+    // SAFETY: `start` made it for this thread.
+    let Start { entry, arg } = unsafe {
+        let read = start.cast::<Start>().read();
+        libc::free(start);
+        libc::free(std::hint::black_box(libc::malloc(1)));
+        read
+    };
     let stack = signal_stack();
     // SAFETY: the contract of `start`.
     unsafe { entry(arg) };
