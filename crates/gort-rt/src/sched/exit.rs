@@ -11,8 +11,8 @@ use crate::throw::throw;
 /// Takes a goroutine apart that is off its stack for good. The caller owns `pp`. Go: `gdestroy`.
 pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
     gp.status.died();
-    if let Some(mp) = gp.lockedm.take() {
-        mp.lockedg.set(None);
+    // What is locked to it the other way round sees to its own end (`worker::mexit`).
+    if gp.lockedm.take().is_some() {
         gp.lock_count.set(0);
     }
     if let Some(slot) = gp.slot.take() {

@@ -22,6 +22,8 @@ pub(crate) struct Lists {
     pub(crate) midle: Stack<M>,
     /// Ms that no thread has: it has ended, or could not be had.
     pub(crate) mfree: Stack<M>,
+    /// Ms whose thread the template starts.
+    pub(crate) mstarting: Stack<M>,
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
@@ -74,6 +76,7 @@ global! {
             Lists {
                 midle: Stack::new(),
                 mfree: Stack::new(),
+                mstarting: Stack::new(),
                 pidle: Stack::new(),
                 runq: Queue::new(),
                 gfree: Stack::new(),

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::worker;
+use super::{template, worker};
 use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::P;
@@ -66,19 +66,37 @@ fn rouse(mp: &'static M, pp: &'static P, spinning: bool) {
     mp.park.wakeup();
 }
 
-/// Makes an M. If the machine refuses another thread, `pp` becomes idle again and the Ms that there
-/// are go on without; if there is none, that is the end.
+/// Makes an M to run `pp`.
 fn newm(pp: &'static P, spinning: bool, id: usize) {
-    let started = allocm(id).and_then(|mp| {
-        mp.spinning.set(usize::from(spinning));
-        mp.nextp.set(Some(pp));
-        let host = host::get();
-        let arg = core::ptr::from_ref(mp).expose_provenance();
-        // SAFETY: `mstart` takes the address of an M of its own.
-        unsafe { (host.start_thread)(worker::mstart, arg) }
-            .inspect_err(|_| SCHED.lock().mfree.push(mp))
-    });
-    let Err(errno) = started else { return };
+    match allocm(id) {
+        Ok(mp) => {
+            mp.spinning.set(usize::from(spinning));
+            mp.nextp.set(Some(pp));
+            if !template::take_over(mp) {
+                launch(mp);
+            }
+        }
+        Err(errno) => refused(pp, spinning, errno),
+    }
+}
+
+/// Starts `mp`'s thread.
+pub(super) fn launch(mp: &'static M) {
+    let arg = core::ptr::from_ref(mp).expose_provenance();
+    // SAFETY: `mstart` takes the address of an M of its own.
+    if let Err(errno) = unsafe { (host::get().start_thread)(worker::mstart, arg) } {
+        let (pp, spinning) = (mp.nextp.take(), mp.is_spinning());
+        SCHED.lock().mfree.push(mp);
+        if let Some(pp) = pp {
+            refused(pp, spinning, errno);
+        }
+    }
+}
+
+/// The machine refuses another thread: `pp` becomes idle again and the Ms that there are go on
+/// without; if there is none, that is the end.
+#[cold]
+fn refused(pp: &'static P, spinning: bool, errno: Errno) {
     if spinning {
         SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
     }

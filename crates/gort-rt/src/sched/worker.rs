@@ -190,6 +190,8 @@ fn mexit(mp: &'static M) -> ! {
         }
     }
     super::wake::handoffp(releasep(mp));
+    // Not before: until here no thread may be made from this one.
+    mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.
     unsafe { switch::gogo(mp.exit_sp.get(), mp.fs.get(), 0) }
 }
