@@ -194,3 +194,24 @@ fn goroutines_that_start_goroutines() {
         });
     });
 }
+
+#[test]
+fn threads_that_end_with_their_goroutines() {
+    let _one = serial();
+    let _watchdog = watchdog();
+    gort::runtime::gomaxprocs(Some(2));
+    gort::run(|| {
+        let cycle = |count| {
+            for _ in 0..count {
+                gort::go(|| std::mem::forget(gort::lock_os_thread())).join().unwrap();
+            }
+        };
+        cycle(2000);
+        let before = resident();
+        cycle(40_000 / SCALE);
+        let after = resident();
+        // The structure of a thread is more than 500 bytes.
+        let allowed = before + 40_000 / SCALE * 50 + (1 << 20);
+        assert!(after <= allowed, "resident memory grows from {before} to {after}");
+    });
+}

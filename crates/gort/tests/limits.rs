@@ -166,7 +166,11 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
         gort::run(|| ());
         refuse_threads();
         gort::runtime::gomaxprocs(Some(8));
-        for _ in 0..20 {
+        let mut before = 0;
+        for round in 0..50 {
+            if round == 10 {
+                before = support::resident();
+            }
             gort::run(|| {
                 let total = AtomicUsize::new(0);
                 gort::scope(|s| {
@@ -182,6 +186,9 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
             });
         }
         println!("{} thread", gort::runtime::stats().threads);
+        // Each attempt to start a thread leaves nothing behind.
+        let after = support::resident();
+        assert!(after < before + (4 << 20), "resident memory grows from {before} to {after}");
     })
     .env("GOMAXPROCS", 1)
     .run();

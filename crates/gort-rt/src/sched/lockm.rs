@@ -1,5 +1,6 @@
 //! A goroutine locked to its thread. Go: `LockOSThread`, `stoplockedm`, `startlockedm`.
 
+use super::state::SCHED;
 use super::wake::handoffp;
 use super::worker::{releasep, sleep, stopm};
 use crate::obj::g::{G, current};
@@ -38,6 +39,7 @@ pub fn unlock_os_thread() {
 
 /// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.
 pub(super) fn stoplockedm(mp: &'static M) {
+    SCHED.lock().mlocked += 1;
     if !mp.p.is_none() {
         handoffp(releasep(mp));
     }
@@ -50,6 +52,7 @@ pub(super) fn startlockedm(mp: &'static M, gp: &'static G) {
     if core::ptr::eq(other, mp) {
         throw("startlockedm: locked to this very M");
     }
+    SCHED.lock().mlocked -= 1;
     other.nextp.set(Some(releasep(mp)));
     other.park.wakeup();
     stopm(mp);

@@ -35,6 +35,8 @@ pub(crate) struct Lists {
     /// How many Ms there are, and how many have ever been.
     pub(crate) mcount: usize,
     pub(crate) mnext: usize,
+    /// How many Ms sleep because they may run only the goroutine that is locked to them.
+    pub(crate) mlocked: usize,
     /// How many Ps have yet to stop.
     pub(crate) stopwait: usize,
 }
@@ -83,6 +85,7 @@ global! {
                 starved: Queue::new(),
                 mcount: 0,
                 mnext: 0,
+                mlocked: 0,
                 stopwait: 0,
             },
         ),

@@ -91,7 +91,7 @@ pub(super) fn launch(mp: &'static M) {
 }
 
 /// The machine refuses another thread: `pp` becomes idle again and the Ms that there are go on
-/// without; if there is none, that is the end.
+/// without; if there is none, or all wait for the goroutines locked to them, that is the end.
 #[cold]
 fn refused(pp: &'static P, spinning: bool, errno: Errno) {
     if spinning {
@@ -99,7 +99,7 @@ fn refused(pp: &'static P, spinning: bool, errno: Errno) {
     }
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
-    if lists.mcount == 0 {
+    if lists.mcount == lists.mlocked {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
@@ -124,7 +124,7 @@ fn give_back(lists: &mut Lists, pp: &'static P) {
 #[cold]
 fn no_thread(errno: Errno) -> ! {
     throw_with(&[
-        Say::Text("cannot start a thread, and there is none: "),
+        Say::Text("cannot start a thread, and there is none to run goroutines: "),
         Say::Text(errno.message()),
         Say::Text(" (a limit on processes or memory?)"),
     ])
