@@ -32,13 +32,15 @@ fn wakep_slow() {
     if SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
         return;
     }
-    let pp = SCHED.lock().pidleget();
-    match pp {
-        Some(pp) => startm(pp, true),
-        None => {
-            SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
-        }
-    }
+    let mut lists = SCHED.lock();
+    let Some(pp) = lists.pidleget() else {
+        // Under the lock, so before the next P becomes idle: who submits and sees that P must not
+        // see us any more, or it would leave the waking to us.
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+        return;
+    };
+    drop(lists);
+    startm(pp, true);
 }
 
 /// Gets an M to run `pp`: an idle one, or a new one. If `spinning`, the caller has counted it in
