@@ -3,6 +3,13 @@
 //!
 //! `find.rs`, `wake.rs`, `state.rs`, `runq.rs`, `list.rs` and `note.rs` are the runtime's own;
 //! threads are loom's. The lock is loom's too: the runtime's has its own model.
+//!
+//! Shown to fail, each with "deadlock": `AcqRel` for either of the two `SeqCst` fences; no second look
+//! (`work_somewhere`), or none at the global queue, in `go_idle`; no `runqsize` stored in
+//! `globrunqput`; no `wakep` in `resetspinning` (`who_finds_work_wakes_the_next`); in `wakep_slow`,
+//! `nmspinning` lowered after the lock has been given back (`wake_up_that_finds_no_p`), which is how
+//! it was written first: loom found it. `nextp` set after the wake-up, or `Relaxed` in the note:
+//! "woken without a P". `nmspinning` not lowered in `wakep_slow`: it is 1 at the end.
 
 #![allow(
     dead_code,
@@ -22,8 +29,6 @@ mod sched;
 
 /// The Ms' threads.
 mod host {
-    use crate::obj::m::M;
-    use crate::sched::worker::life;
     use loom::thread::{self, JoinHandle};
     use std::sync::Mutex;
 
@@ -32,9 +37,8 @@ mod host {
         pub(crate) static ref THREADS: Mutex<Vec<JoinHandle<()>>> = Mutex::new(Vec::new());
     }
 
-    pub(crate) fn start(mp: &'static M) {
-        let thread = thread::spawn(move || life(mp));
-        THREADS.lock().unwrap().push(thread);
+    pub(crate) fn start(life: impl FnOnce() + 'static) {
+        THREADS.lock().unwrap().push(thread::spawn(life));
     }
 }
 
@@ -77,7 +81,7 @@ use obj::p::P;
 use prim::{Ordering::Relaxed, check};
 use sched::state::{SCHED, runqput};
 use sched::wake::{handoffp, wakep};
-use sched::worker::{LEFT, releasep};
+use sched::worker::{LEFT, acquirep, life, releasep, stopm};
 
 fn goroutine(job: impl Fn(&'static M) + Send + Sync + 'static) -> &'static G {
     LEFT.fetch_add(1, Relaxed);
@@ -157,4 +161,91 @@ fn submitted_by_one_that_goes_on_while_another_m_goes_idle() {
         }
         finish(&all);
     });
+}
+
+/// A goroutine gives its P away, as before a blocking call, and waits for one that is submitted
+/// meanwhile.
+#[test]
+fn p_given_away_while_another_thread_submits() {
+    check(3, || {
+        boot(1);
+        let other = quick();
+        let blocking = goroutine(move |mp| {
+            handoffp(releasep(mp));
+            other.ran.sleep();
+        });
+        let all = [blocking, other];
+        for gp in all {
+            submit(gp);
+        }
+        finish(&all);
+    });
+}
+
+/// Two submit at once, from outside and from a goroutine that goes on, and find one P idle, or
+/// none, while the other's M goes idle.
+#[test]
+fn two_submit_at_once() {
+    check(2, || {
+        boot(2);
+        let other = quick();
+        let long = goroutine(move |mp| {
+            submit_here(mp, other);
+            other.ran.sleep();
+        });
+        let all = [long, quick(), quick()];
+        for gp in all {
+            submit(gp);
+        }
+        finish(&all);
+    });
+}
+
+/// Two are submitted; whoever looks finds the first, which does not come back before the second has
+/// run: the finder must have sent somebody else to look.
+#[test]
+fn who_finds_work_wakes_the_next() {
+    check(2, || {
+        boot(2);
+        let other = quick();
+        let long = goroutine(move |_| other.ran.sleep());
+        let all = [long, other];
+        for gp in all {
+            submit(gp);
+        }
+        finish(&all);
+    });
+}
+
+/// Who wakes others, and finds that there is no P left after all, keeps everybody else from waking
+/// meanwhile: a P must not become idle unseen in that time.
+#[test]
+fn wake_up_that_finds_no_p() {
+    check(2, || {
+        boot(2);
+        let other = quick();
+        let busy = m_with_a_p();
+        // A goroutine that submits and goes on.
+        host::start(move || {
+            acquirep(busy, busy.nextp.take().unwrap());
+            submit_here(busy, other);
+            other.ran.sleep();
+            SCHED.lock().pidleput(releasep(busy));
+        });
+        // As for something that somebody else has taken already.
+        host::start(wakep);
+        // Takes the second P, finds nothing to do, and gives it back.
+        let mp = m_with_a_p();
+        if mp.nextp.is_none() {
+            stopm(mp);
+        }
+        life(mp);
+        finish(&[other]);
+    });
+}
+
+fn m_with_a_p() -> &'static M {
+    let mp = Box::leak(Box::new(M::new()));
+    mp.nextp.set(SCHED.lock().pidleget());
+    mp
 }

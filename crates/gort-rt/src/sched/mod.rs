@@ -22,7 +22,7 @@
 //!
 //! One of them sees the other. At most one M is woken at a time (`nmspinning` goes from 0 to 1 by
 //! compare-and-swap), and an M that finds work while spinning wakes the next before it runs it.
-//! Loom models this in `tests/loom_spin.rs`.
+//! Loom models this in `tests/loom_sched.rs`.
 //!
 //! # Leaving a goroutine
 //!

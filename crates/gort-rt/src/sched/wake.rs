@@ -28,19 +28,18 @@ pub(crate) fn wakep() {
 #[cold]
 fn wakep_slow() {
     // Be the one; the others are content that somebody looks.
-    while SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_ok() {
-        let pp = SCHED.lock().pidleget();
-        if let Some(pp) = pp {
-            return startm(pp, true);
-        }
-        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
-        // SeqCst: as in `wakep`. Others have been content with us meanwhile, and a P may have come
-        // free since.
-        fence(Ordering::SeqCst);
-        if SCHED.npidle.load(Ordering::Relaxed) == 0 {
-            return;
-        }
+    if SCHED.nmspinning.compare_exchange(0, 1, Ordering::AcqRel, Ordering::Relaxed).is_err() {
+        return;
     }
+    let mut lists = SCHED.lock();
+    let Some(pp) = lists.pidleget() else {
+        // Under the lock, so before the next P becomes idle: who submits and sees that P must not
+        // see us any more, or it would leave the waking to us.
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
+        return;
+    };
+    drop(lists);
+    startm(pp, true);
 }
 
 /// Gets an M to run `pp`: an idle one, or a new one. If `spinning`, the caller has counted it in

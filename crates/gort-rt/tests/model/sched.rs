@@ -39,7 +39,7 @@ pub(crate) mod thread {
 
     #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
     pub(crate) fn start(mp: &'static M) -> Result<(), Errno> {
-        crate::host::start(mp);
+        crate::host::start(move || super::worker::life(mp));
         Ok(())
     }
 }
@@ -57,9 +57,6 @@ pub(crate) mod worker {
         /// Goroutines that have not run yet; at 0 all Ms end. To 0 under the scheduler's lock.
         pub(crate) static ref LEFT: AtomicUsize = AtomicUsize::new(0);
     }
-
-    /// Only its address is used: no panic could leave it. See [`life`].
-    pub(crate) extern "C" fn mstart(_: usize) {}
 
     pub(crate) fn life(mp: &'static M) {
         if let Some(pp) = mp.nextp.take() {
