@@ -4,6 +4,10 @@
 //! `find.rs`, `wake.rs`, `state.rs`, `runq.rs`, `list.rs` and `note.rs` are the runtime's own;
 //! threads are loom's. The lock is loom's too: the runtime's has its own model.
 //!
+//! # Safety
+//!
+//! What the included files rely on; Ms and Ps that a model makes are leaked, so they live for ever.
+//!
 //! Shown to fail, each with "deadlock": `AcqRel` for either of the two `SeqCst` fences; no second look
 //! (`work_somewhere`), or none at the global queue, in `go_idle`; no `runqsize` stored in
 //! `globrunqput`; no `wakep` in `resetspinning` (`who_finds_work_wakes_the_next`); in `wakep_slow`,

@@ -1,5 +1,9 @@
 //! Thread-locals, and what std and libc keep for each thread, belong to the goroutine and move with
 //! it.
+//!
+//! # Safety
+//!
+//! libc's `errno` is read and written through the address that libc gives for it.
 
 mod support;
 

@@ -64,9 +64,3 @@ fn a_test_may_return_a_result() -> Result<(), std::num::ParseIntError> {
 fn a_test_may_panic() {
     assert!(gort::current().is_none(), "in a goroutine's test");
 }
-
-#[gort::test]
-#[ignore = "attributes stay"]
-fn a_test_may_be_ignored() {
-    assert!(gort::current().is_some());
-}

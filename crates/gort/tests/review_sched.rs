@@ -1,5 +1,10 @@
 //! Defects that a review of the scheduler has found, each as the smallest program that showed it.
 //! One process and one test: the number of Ps belongs to all of it.
+//!
+//! # Safety
+//!
+//! The goroutines that share their thread's storage use none of it across a yield; signal masks are
+//! changed and read on local sets.
 
 #![allow(unsafe_code)]
 

@@ -1,4 +1,8 @@
 //! What std and libc do for a thread, they do for a goroutine that moves.
+//!
+//! # Safety
+//!
+//! Forked children, and what runs before an exec, call what is allowed there and end by `_exit`.
 
 #![allow(unsafe_code)]
 

@@ -2,6 +2,10 @@
 //!
 //! A thread that waits at a word and is never woken is a deadlock, which loom reports. The kernel
 //! checks the word and queues the waiter under one lock, and wakes under the same: so does this.
+//!
+//! # Safety
+//!
+//! As in `src/prim.rs`: a link holds null or what was a `&'static T`.
 
 use gort_sys::types::Timespec;
 pub(crate) use loom::hint::spin_loop;

@@ -1,5 +1,10 @@
 //! Libraries that build on thread-locals work on goroutines that move.
+//!
+//! # Safety
+//!
+//! crossbeam-epoch's pointers are followed while pinned, and freed by whoever unlinked them.
 
+#[path = "../../../crates/gort/tests/support/mod.rs"]
 mod support;
 
 use crossbeam_epoch::{self as epoch, Atomic, Owned};
