@@ -6,7 +6,7 @@ use proc_macro2::{Span, TokenStream as Tokens};
 use quote::{format_ident, quote};
 use syn::meta::ParseNestedMeta;
 use syn::spanned::Spanned;
-use syn::{Error, Expr, ItemFn, LitInt, LitStr, parse_macro_input};
+use syn::{Error, Expr, ItemFn, LitInt, LitStr, ReturnType, parse_macro_input};
 
 /// What `#[gort::main(…)]` can be given.
 struct Options {
@@ -62,12 +62,20 @@ pub fn test(args: TokenStream, item: TokenStream) -> TokenStream {
         .map_or_else(Error::into_compile_error, |()| {
             let ItemFn { attrs, vis, sig, block } = &function;
             let (name, output) = (&sig.ident, &sig.output);
+            // `#[should_panic]` takes none but `()`.
+            let (result, report) = match output {
+                ReturnType::Default => (quote!(), quote!(body())),
+                ReturnType::Type(..) => (
+                    quote!(-> ::std::process::ExitCode),
+                    quote!(::std::process::Termination::report(body())),
+                ),
+            };
             quote! {
                 #[::core::prelude::v1::test]
                 #(#attrs)*
-                #vis fn #name() -> ::std::process::ExitCode {
+                #vis fn #name() #result {
                     fn body() #output #block
-                    ::gort::run(|| ::std::process::Termination::report(body()))
+                    ::gort::run(|| #report)
                 }
             }
         })

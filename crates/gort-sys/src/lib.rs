@@ -46,8 +46,3 @@ pub mod raw {
     use crate::{Raw, Result, types::*};
     crate::__calls!([forward Raw]);
 }
-
-/// The README's programs are compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

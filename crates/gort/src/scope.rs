@@ -115,6 +115,8 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        // First, so that the task that leaves the scope is made.
+        crate::boot::ensure()?;
         scope.data.running.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the scope waits until the task is no more, and `f` and its result with it.
         let task = unsafe { self.start(f, Some(Arc::clone(&scope.data)), false) }?;

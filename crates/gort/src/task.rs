@@ -11,6 +11,7 @@ use crate::scope::ScopeData;
 use crate::{goexit, host, panic};
 use gort_rt::Completion;
 use std::cell::UnsafeCell;
+use std::io::{self, Write};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -54,15 +55,23 @@ impl<F, T> Joinable<T> for Task<F, T> {
 }
 
 /// The last of goroutine and handle: nobody uses the closure or the result any more, so a scope that
-/// waits for that can end.
+/// waits for that can end. Both go while the name is there, which their destructors' panics print.
 impl<F, T> Drop for Task<F, T> {
     fn drop(&mut self) {
-        let Some(scope) = self.state.scope.take() else { return };
         let result = self.result.get_mut().take();
         let panicked = matches!(&result, Some(Err(payload)) if !goexit::is_goexit(&**payload));
-        drop(result);
-        drop(self.closure.get_mut().take());
-        scope.leave(panicked);
+        discard((result, self.closure.get_mut().take()));
+        if let Some(scope) = self.state.scope.take() {
+            scope.leave(panicked);
+        }
+    }
+}
+
+/// Drops what a goroutine has left. There is nobody to unwind to: a scope would wait for ever.
+fn discard<V>(value: V) {
+    if catch_unwind(AssertUnwindSafe(|| drop(value))).is_err() {
+        let _ = writeln!(io::stderr(), "fatal error: gort: a goroutine's result panicked on drop");
+        std::process::abort()
     }
 }
 
@@ -103,7 +112,7 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         unsafe { *task.result.get() = Some(result) };
         if task.state.scope.is_none() && Arc::strong_count(&task) == 1 {
             // Nobody is left to take it: drop it while this goroutine's thread-locals are there.
-            drop(task.take_unseen());
+            discard(task.take_unseen());
         }
         // As a thread does: whoever joins finds the destructors of thread-locals run.
         // SAFETY: on the goroutine, after its last own instruction.
@@ -112,6 +121,10 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         if let Some(waker) = task.state.completion.complete() {
             crate::join::wake(waker);
             more = true;
+        }
+        // The name is the task's.
+        if let Some(gp) = gort_rt::current() {
+            gp.clear_name();
         }
         // The last to have the task drops a result that nobody took.
         if let Some(task) = Arc::into_inner(task) {

@@ -118,6 +118,11 @@ impl G {
         })
     }
 
+    /// Makes it nameless: the name's text is about to go. Only on the goroutine itself.
+    pub fn clear_name(&self) {
+        self.name.set(0);
+    }
+
     /// Its TLS block's thread pointer; 0 while it has none of its own.
     pub fn thread_pointer(&self) -> usize {
         self.fs.get()

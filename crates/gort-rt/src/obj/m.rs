@@ -33,7 +33,7 @@ pub(crate) struct M {
     pub(crate) handoff: Link<G>,
     /// The goroutine that is locked to it.
     pub(crate) lockedg: Link<G>,
-    /// The next idle M. Belongs to the scheduler's lock.
+    /// The next idle or free M. Belongs to the scheduler's lock.
     pub(crate) schedlink: Link<M>,
     /// The next of all Ms. Fixed once it is there.
     pub(crate) alllink: Link<M>,

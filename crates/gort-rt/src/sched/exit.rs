@@ -11,8 +11,8 @@ use crate::throw::throw;
 /// Takes a goroutine apart that is off its stack for good. The caller owns `pp`. Go: `gdestroy`.
 pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
     gp.status.died();
-    if let Some(mp) = gp.lockedm.take() {
-        mp.lockedg.set(None);
+    // What is locked to it the other way round sees to its own end (`worker::mexit`).
+    if gp.lockedm.take().is_some() {
         gp.lock_count.set(0);
     }
     if let Some(slot) = gp.slot.take() {
@@ -24,7 +24,7 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
     }
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
-        feed();
+        feed(pp);
     }
 }
 
@@ -42,9 +42,10 @@ pub(crate) fn starve(gp: &'static G) {
     }
 }
 
-/// A stack has come free.
+/// A stack has come free: any P may have it, for any may take up who waits.
 #[cold]
-fn feed() {
+fn feed(pp: &'static P) {
+    pp.slots.clear();
     let mut lists = SCHED.lock();
     if let Some(gp) = lists.starved.pop_front() {
         lists.globrunqput(gp);

@@ -8,8 +8,8 @@ use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence};
 
-/// Every so many rounds the global queue goes first, or two goroutines that keep readying each
-/// other would starve it.
+/// Every so many rounds the global queue goes first, then the ring, or two goroutines that keep
+/// readying each other by way of `next` would starve both.
 pub(crate) const GLOBAL_TICK: usize = 61;
 
 /// Rounds of looking at every other P.
@@ -27,11 +27,15 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             continue;
         }
         let pp = mp.pp();
-        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
-            && SCHED.runqsize.load(Ordering::Relaxed) != 0
-            && let Some(gp) = SCHED.lock().globrunqget(pp, 1)
-        {
-            return gp;
+        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
+            if SCHED.runqsize.load(Ordering::Relaxed) != 0
+                && let Some(gp) = SCHED.lock().globrunqget(pp, 1)
+            {
+                return gp;
+            }
+            if let Some(gp) = pp.runq.get_oldest() {
+                return gp;
+            }
         }
         if let Some((gp, _inherits)) = pp.runq.get() {
             return gp;
@@ -146,7 +150,8 @@ fn go_idle(mp: &'static M, pp: &'static P) -> Option<&'static G> {
     None
 }
 
-fn work_somewhere() -> bool {
+/// Whether any queue has something.
+pub(super) fn work_somewhere() -> bool {
     SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.ps().any(|pp| !pp.runq.is_empty())
 }
 

@@ -13,6 +13,9 @@ use gort_sys::context::slot;
 pub fn lock_os_thread() {
     let Some(gp) = current() else { return };
     slot::lock();
+    if gp.lock_count.get() == 0 {
+        super::template::ensure();
+    }
     let mp = gp.mp();
     gp.lock_count.set(gp.lock_count.get() + 1);
     gp.lockedm.set(Some(mp));

@@ -48,5 +48,6 @@ pub(crate) mod runq;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod template;
 pub(crate) mod wake;
 pub(crate) mod worker;

@@ -171,11 +171,14 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0 && pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
-    {
-        return None;
-    }
-    let (next, _inherits) = pp.runq.get()?;
+    let next = if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
+        if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+            return None;
+        }
+        pp.runq.get_oldest()?
+    } else {
+        pp.runq.get()?.0
+    };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
         && !next.shares_tls()
@@ -192,6 +195,7 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         YIELD => {
             gp.status.yielded();
             runqput(mp.pp(), gp, false);
+            wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
         commit => {
@@ -201,7 +205,17 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
             if !commit(gp, gp.after_arg.get()) {
                 gp.status.readied();
                 runqput(mp.pp(), gp, true);
+                wake_another();
             }
         }
+    }
+}
+
+/// Between two goroutines the one that was left is in no queue, so an M that looks just then goes to
+/// sleep: now that it is in one, it counts as new work for the other Ps, if there are any.
+#[inline(always)]
+fn wake_another() {
+    if SCHED.procs() > 1 {
+        wake::wakep();
     }
 }

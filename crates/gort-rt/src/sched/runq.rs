@@ -177,6 +177,12 @@ impl<T> RunQueue<T> {
         }
     }
 
+    /// Owner: the oldest item of the ring, or the one in front if there is no other.
+    #[inline]
+    pub(crate) fn get_oldest(&self) -> Option<&'static T> {
+        self.get_ring().or_else(|| self.get().map(|(item, _)| item))
+    }
+
     /// Thief: moves half of what is here to its own queue `to`, which is empty, and returns one of
     /// them. With `take_next` it takes the `next` slot if there is nothing else.
     pub(crate) fn steal_into(&self, to: &RunQueue<T>, take_next: bool) -> Option<&'static T> {

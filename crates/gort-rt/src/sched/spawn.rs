@@ -41,7 +41,8 @@ pub struct Spawn {
     pub data: usize,
     /// How much stack it can use, in bytes; `None` for the default.
     pub stack: Option<usize>,
-    /// Its name: text that stays where it is until `entry` returns; address 0 for none.
+    /// Its name: text that stays where it is until [`G::clear_name`] or the goroutine's end; address 0
+    /// for none.
     pub name: (usize, usize),
     /// It uses the TLS block of whatever thread it runs on.
     pub shared_tls: bool,

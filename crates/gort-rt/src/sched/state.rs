@@ -20,6 +20,10 @@ pub(crate) const MAX_PROCS: usize = PROCS;
 pub(crate) struct Lists {
     /// Ms that sleep without work.
     pub(crate) midle: Stack<M>,
+    /// Ms that no thread has: it has ended, or could not be had.
+    pub(crate) mfree: Stack<M>,
+    /// Ms whose thread the template starts.
+    pub(crate) mstarting: Stack<M>,
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
@@ -71,6 +75,8 @@ global! {
             Rank::Sched,
             Lists {
                 midle: Stack::new(),
+                mfree: Stack::new(),
+                mstarting: Stack::new(),
                 pidle: Stack::new(),
                 runq: Queue::new(),
                 gfree: Stack::new(),
@@ -138,6 +144,15 @@ impl Lists {
         let pp = self.pidle.pop()?;
         SCHED.npidle.fetch_sub(1, Ordering::Relaxed);
         Some(pp)
+    }
+
+    /// An idle M and an idle P, if there is work in the global queue and both.
+    pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
+        if self.runq.len() == 0 || self.midle.len() == 0 {
+            return None;
+        }
+        let pp = self.pidleget()?;
+        Some((self.midle.pop()?, pp))
     }
 
     /// To the end of the global queue. Go: `globrunqput`.

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::worker;
+use super::{template, worker};
 use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::P;
@@ -55,23 +55,47 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
         return newm(pp, spinning, id);
     };
     drop(lists);
+    rouse(mp, pp, spinning);
+}
+
+/// Wakes `mp`, which is in the idle list no more, to run `pp`.
+fn rouse(mp: &'static M, pp: &'static P, spinning: bool) {
     mp.spinning.set(usize::from(spinning));
     mp.nextp.set(Some(pp));
     mp.park.wakeup();
 }
 
-/// Makes an M. If the machine refuses another thread, `pp` becomes idle again and the Ms that there
-/// are go on without; if there is none, that is the end.
+/// Makes an M to run `pp`.
 fn newm(pp: &'static P, spinning: bool, id: usize) {
-    let started = allocm(id).and_then(|mp| {
-        mp.spinning.set(usize::from(spinning));
-        mp.nextp.set(Some(pp));
-        let host = host::get();
-        let arg = core::ptr::from_ref(mp).expose_provenance();
-        // SAFETY: `mstart` takes the address of an M of its own.
-        unsafe { (host.start_thread)(worker::mstart, arg) }
-    });
-    let Err(errno) = started else { return };
+    match allocm(id) {
+        Ok(mp) => {
+            mp.spinning.set(usize::from(spinning));
+            mp.nextp.set(Some(pp));
+            if !template::take_over(mp) {
+                launch(mp);
+            }
+        }
+        Err(errno) => refused(pp, spinning, errno),
+    }
+}
+
+/// Starts `mp`'s thread.
+pub(super) fn launch(mp: &'static M) {
+    let arg = core::ptr::from_ref(mp).expose_provenance();
+    // SAFETY: `mstart` takes the address of an M of its own.
+    if let Err(errno) = unsafe { (host::get().start_thread)(worker::mstart, arg) } {
+        let (pp, spinning) = (mp.nextp.take(), mp.is_spinning());
+        SCHED.lock().mfree.push(mp);
+        if let Some(pp) = pp {
+            refused(pp, spinning, errno);
+        }
+    }
+}
+
+/// The machine refuses another thread: `pp` becomes idle again and the Ms that there are go on
+/// without; if there is none, that is the end.
+#[cold]
+fn refused(pp: &'static P, spinning: bool, errno: Errno) {
     if spinning {
         SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
     }
@@ -81,12 +105,20 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
+    // An M that has gone to sleep meanwhile has not seen what was queued here.
+    if let Some((mp, pp)) = lists.pair() {
+        drop(lists);
+        rouse(mp, pp, false);
+    }
 }
 
 /// What `pp` had queued must not wait for the thread that could not be had.
 fn give_back(lists: &mut Lists, pp: &'static P) {
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);
+    }
+    if SCHED.stopping() {
+        return super::stop::stopped(lists, pp);
     }
     lists.pidleput(pp);
 }
@@ -100,8 +132,13 @@ fn no_thread(errno: Errno) -> ! {
     ])
 }
 
-/// An M that no thread has yet.
+/// An M that no thread has: used before, or new.
 fn allocm(id: usize) -> Result<&'static M, Errno> {
+    let free = SCHED.lock().mfree.pop();
+    if let Some(mp) = free {
+        mp.id.set(id);
+        return Ok(mp);
+    }
     let at = crate::mem::alloc::<M>(1)?;
     // SAFETY: fresh memory of the runtime's own, never freed.
     let mp: &'static M = unsafe {
@@ -135,4 +172,10 @@ pub(crate) fn handoffp(pp: &'static P) {
         return startm(pp, false);
     }
     lists.pidleput(pp);
+    drop(lists);
+    // SeqCst: as in `find::go_idle`. What was queued while all Ps were busy and nobody looked.
+    fence(Ordering::SeqCst);
+    if super::find::work_somewhere() {
+        wakep();
+    }
 }

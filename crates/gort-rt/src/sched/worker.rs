@@ -49,6 +49,8 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     }
     slot::set_current(0);
     slot::unlock();
+    // From here on another thread may have it.
+    SCHED.lock().mfree.push(mp);
 }
 
 /// The first thing on the scheduler stack.
@@ -149,7 +151,16 @@ pub(crate) fn releasep(mp: &'static M) -> &'static P {
 
 /// Sleeps until somebody has a P for `mp`. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) {
-    SCHED.lock().midle.push(mp);
+    let mut lists = SCHED.lock();
+    if lists.runq.len() != 0
+        && let Some(pp) = lists.pidleget()
+    {
+        // Queued by somebody who found no M to wake, and could make none.
+        drop(lists);
+        return acquirep(mp, pp);
+    }
+    lists.midle.push(mp);
+    drop(lists);
     sleep(mp);
 }
 
@@ -179,6 +190,8 @@ fn mexit(mp: &'static M) -> ! {
         }
     }
     super::wake::handoffp(releasep(mp));
+    // Not before: until here no thread may be made from this one.
+    mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.
     unsafe { switch::gogo(mp.exit_sp.get(), mp.fs.get(), 0) }
 }

@@ -69,7 +69,7 @@ impl Arena {
         Err(last)
     }
 
-    /// Takes a slot's room.
+    /// Takes a slot's room, unless there is no guard for it.
     fn carve(&mut self, class: usize) -> Result<usize, Errno> {
         if self.first == self.last {
             let count = self.reserve(class)?;
@@ -77,6 +77,7 @@ impl Arena {
         }
         let (at, end) = &mut self.waiting[self.first % MAPPINGS];
         let lo = *at;
+        guard(lo, class)?;
         *at += 1 << class;
         if at == end {
             self.first += 1;
@@ -104,7 +105,7 @@ fn note_reserved(class: usize, count: usize) {
 pub(crate) fn class_for(bytes: usize, tls: usize) -> Result<usize, Errno> {
     let extra = tls + size_of::<Slot>() + guard_for(1 << MAX_CLASS);
     let size = bytes.checked_add(extra).ok_or(Errno::ENOMEM)?;
-    let class = size.next_power_of_two().trailing_zeros() as usize;
+    let class = size.checked_next_power_of_two().ok_or(Errno::ENOMEM)?.trailing_zeros() as usize;
     if class > MAX_CLASS { Err(Errno::ENOMEM) } else { Ok(class.max(MIN_CLASS)) }
 }
 
@@ -132,7 +133,8 @@ pub(crate) fn ensure_room(count: usize) -> Result<(), Errno> {
 /// mappings each, and `vm.max_map_count` bounds those).
 pub(super) fn carve(class: usize) -> Result<&'static Slot, Errno> {
     let lo = ARENAS.lock()[class - MIN_CLASS].carve(class)?;
-    guarded(lo, class)
+    // SAFETY: mapped by this file for ever, and carved once.
+    Ok(unsafe { Slot::at(lo, class) })
 }
 
 const UNKNOWN: u32 = 0;
@@ -142,7 +144,7 @@ const MPROTECT: u32 = 2;
 /// Which kind of guard this kernel has.
 static GUARDS: AtomicU32 = AtomicU32::new(UNKNOWN);
 
-fn guarded(lo: usize, class: usize) -> Result<&'static Slot, Errno> {
+fn guard(lo: usize, class: usize) -> Result<(), Errno> {
     let guard = guard_for(1 << class);
     let at = core::ptr::with_exposed_provenance_mut(lo);
     if GUARDS.load(Ordering::Relaxed) != MPROTECT {
@@ -159,6 +161,5 @@ fn guarded(lo: usize, class: usize) -> Result<&'static Slot, Errno> {
         // SAFETY: as above.
         unsafe { raw::mprotect(at, guard, Prot::empty()) }?;
     }
-    // SAFETY: mapped by this file for ever, and carved once.
-    Ok(unsafe { Slot::at(lo, class) })
+    Ok(())
 }

@@ -23,6 +23,13 @@ pub(crate) mod stop {
     }
 }
 
+/// No goroutine is locked to its thread here.
+pub(crate) mod template {
+    pub(crate) fn take_over(_: &'static crate::obj::m::M) -> bool {
+        false
+    }
+}
+
 /// An M's life as in `src/sched/worker.rs`, and its end when there is no more to do.
 pub(crate) mod worker {
     use super::find;

@@ -5,7 +5,7 @@
 
 use gort_sys::raw::gettid;
 use std::process::{Command, Output, Stdio};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -125,9 +125,9 @@ pub const ON_PURPOSE: &str = "on purpose";
 /// Ends the silence.
 pub struct Quiet;
 
-static QUIET: AtomicBool = AtomicBool::new(false);
+static QUIET: AtomicUsize = AtomicUsize::new(0);
 
-/// Keeps panics on purpose from being printed. The caller holds [`serial`].
+/// Keeps panics on purpose from being printed.
 pub fn quiet() -> Quiet {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| {
@@ -135,18 +135,18 @@ pub fn quiet() -> Quiet {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let purpose = info.payload_as_str().is_some_and(|text| text.starts_with(ON_PURPOSE));
-            if !(purpose && QUIET.load(Ordering::Relaxed)) {
+            if !purpose || QUIET.load(Ordering::Relaxed) == 0 {
                 before(info);
             }
         }));
     });
-    QUIET.store(true, Ordering::Relaxed);
+    QUIET.fetch_add(1, Ordering::Relaxed);
     Quiet
 }
 
 impl Drop for Quiet {
     fn drop(&mut self) {
-        QUIET.store(false, Ordering::Relaxed);
+        QUIET.fetch_sub(1, Ordering::Relaxed);
     }
 }
 
@@ -154,7 +154,7 @@ const CHILD: &str = "GORT_TEST_CHILD";
 
 /// A program of its own: the test program again, which then runs only `body`.
 ///
-/// In the child, [`Child::run`] runs `body` on the main thread and exits with 0 if it returns.
+/// In the child, [`Child::run`] runs `body` on an ordinary thread and exits with 0 if it returns.
 pub struct Child<F> {
     label: &'static str,
     body: F,

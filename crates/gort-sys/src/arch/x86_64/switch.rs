@@ -147,6 +147,7 @@ pub unsafe extern "C" fn gogo(sp: usize, fs: usize, from: usize) -> ! {
         ".cfi_startproc",
         "mov rcx, rdx",
         "mov rdx, rsi",
+        "mov rsp, rdi",
         // From here on this is a suspended stack.
         ".cfi_def_cfa rsp, 56",
         ".cfi_offset rbp, -16",
@@ -155,7 +156,6 @@ pub unsafe extern "C" fn gogo(sp: usize, fs: usize, from: usize) -> ! {
         ".cfi_offset r13, -40",
         ".cfi_offset r14, -48",
         ".cfi_offset r15, -56",
-        "mov rsp, rdi",
         set_thread_pointer!(),
         "mov rax, rcx",
         restore!(),
@@ -183,9 +183,9 @@ pub unsafe extern "C" fn mcall(
         ".cfi_startproc",
         save!(),
         "mov [rdi], rsp",
+        "mov rsp, rsi",
         // The other stack has no caller to walk to.
         ".cfi_undefined rip",
-        "mov rsp, rsi",
         "mov rbx, r8",
         set_thread_pointer!(),
         "xor ebp, ebp",
@@ -231,12 +231,14 @@ pub unsafe extern "C" fn systemstack(
 }
 
 /// Where a fresh stack begins: calls the function that [`prepare`] left in rbx with what was handed
-/// over. The return address is undefined, so that walks end here.
+/// over. The return address is undefined, so that walks end here. A stack that has not begun returns
+/// to the second instruction: walkers look one byte before a return address.
 #[unsafe(naked)]
 unsafe extern "C" fn start() {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
+        "nop",
         "xor ebp, ebp",
         "mov rdi, rax",
         "call rbx",
@@ -255,7 +257,7 @@ pub unsafe fn prepare(top: usize, f: unsafe extern "C" fn(usize) -> !) -> usize 
     debug_assert!(top.is_multiple_of(16));
     // Two words of zeros at the very top: walkers by frame pointer end there.
     let words: [usize; 9] =
-        [0, 0, 0, 0, f as *const () as usize, 0, start as *const () as usize, 0, 0];
+        [0, 0, 0, 0, f as *const () as usize, 0, start as *const () as usize + 1, 0, 0];
     let sp = top - size_of_val(&words);
     // SAFETY: within the 128 bytes below `top`.
     unsafe { core::ptr::with_exposed_provenance_mut::<[usize; 9]>(sp).write(words) };
