@@ -23,7 +23,7 @@ macro_rules! const_fn {
 }
 pub(crate) use const_fn;
 
-#[allow(unused_macros)]
+#[allow(unused_macros, reason = "only `state.rs` has one")]
 macro_rules! global {
     (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
         loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
