@@ -66,7 +66,7 @@ fn by_recursion() {
         println!("went on");
     })
     .run();
-    reported(&output, None, "overflow::recurse");
+    reported(&output, None, "recurse");
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn by_one_huge_frame() {
         println!("went on");
     })
     .run();
-    reported(&output, None, "overflow::one_huge_frame");
+    reported(&output, None, "one_huge_frame");
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn by_frames_larger_than_the_guard() {
         println!("went on");
     })
     .run();
-    reported(&output, None, "overflow::large_frames");
+    reported(&output, None, "large_frames");
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn of_a_named_goroutine_that_has_moved() {
         println!("went on");
     })
     .run();
-    reported(&output, Some("deep diver"), "overflow::recurse");
+    reported(&output, Some("deep diver"), "recurse");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn of_small_and_of_large_stacks() {
             println!("went on");
         })
         .run();
-        reported(&output, Some(label), "overflow::recurse");
+        reported(&output, Some(label), "recurse");
     }
 }
 
@@ -159,7 +159,8 @@ extern "C" fn look_at_neighbours(_signal: libc::c_int) {
 
 #[test]
 fn neighbours_are_not_touched() {
-    let overflows: [(&str, fn() -> u64); 3] = [
+    type Overflow = fn() -> u64;
+    let overflows: [(&str, Overflow); 3] = [
         ("recursion", || recurse(0)),
         ("huge", || one_huge_frame(black_box(1))),
         ("large", || large_frames(0)),
