@@ -77,7 +77,7 @@ impl Builder {
         self
     }
 
-    /// Starts it; see [`go`].
+    /// Starts it; see [`go`](fn@crate::go).
     ///
     /// # Errors
     ///

@@ -9,7 +9,7 @@
 //! A goroutine costs a stack of which only touched pages are memory, and is switched in tens of
 //! nanoseconds. It runs on whatever thread is free, and moves; but it owns its thread-local
 //! storage, so `thread_local!`, `errno`, `std::thread::current()` and what any crate builds on
-//! them stay with it, and [`go`] is a safe function with `std::thread::spawn`'s bounds. What does
+//! them stay with it, and [`go`](fn@crate::go) is a safe function with `std::thread::spawn`'s bounds. What does
 //! belong to the kernel's thread (signal mask, affinity, namespaces) needs [`lock_os_thread`].
 //!
 //! The runtime starts with the first goroutine, or by [`main`](macro@main).

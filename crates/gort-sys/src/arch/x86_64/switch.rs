@@ -25,7 +25,7 @@
 //!
 //! Both stacks have this shape, so the unwind information, which is relative to the stack pointer,
 //! stays true while it changes: an unwinder or debugger that stops in the middle walks whichever
-//! stack the pointer is on. It ends at [`start`]'s frame, whose return address is undefined.
+//! stack the pointer is on. It ends at `start`'s frame, whose return address is undefined.
 //!
 //! The thread pointer is written last: a signal handler that comes in between finds the old
 //! goroutine's storage, whose `locks` word is raised, and keeps away. `wrfsbase` where the kernel

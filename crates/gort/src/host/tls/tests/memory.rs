@@ -167,8 +167,8 @@ fn blocks_come_and_go_in_many_threads_at_once() {
                     }
                     // All of these exist at once.
                     // SAFETY: the block's own tid.
-                    let tid = |block: &Box<Block>| unsafe { tls().layout.tid(block.fs) };
-                    let mut tids: Vec<_> = blocks.iter().map(tid).collect();
+                    let tid = |block: &Block| unsafe { tls().layout.tid(block.fs) };
+                    let mut tids: Vec<_> = blocks.iter().map(|block| tid(block)).collect();
                     tids.sort_unstable();
                     tids.dedup();
                     assert_eq!(tids.len(), blocks.len());
