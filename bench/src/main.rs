@@ -1,6 +1,6 @@
 //! `gort-bench PEER WORKLOAD`: runs one workload on one peer and prints nanoseconds per operation.
 //!
-//! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare` runs them side by
+//! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by
 //! side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
 mod go;
