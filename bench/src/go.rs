@@ -1,4 +1,10 @@
 //! The workloads on gort.
+//!
+//! # Safety
+//!
+//! The goroutines that share their thread's storage wait and do nothing else.
+
+#![allow(unsafe_code)]
 
 use crate::{BURST, LEAVES, TIMES, measure};
 use std::sync::Arc;
@@ -24,7 +30,8 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
                 skynet(0, LEAVES);
                 measure(LEAVES, || assert_eq!(skynet(0, LEAVES), LEAVES * (LEAVES - 1) / 2))
             }
-            "parked" => parked(),
+            "parked" => parked(false),
+            "parked-shared" => parked(true),
             _ => return None,
         })
     })
@@ -74,8 +81,8 @@ fn skynet(number: u64, size: u64) -> u64 {
     children.into_iter().map(|child| child.join().unwrap()).sum()
 }
 
-/// Resident bytes for each of a million parked goroutines.
-fn parked() -> f64 {
+/// Resident bytes for each of a million parked goroutines, with a TLS block of their own or without.
+fn parked(shared: bool) -> f64 {
     fn resident() -> f64 {
         let status = std::fs::read_to_string("/proc/self/status").unwrap();
         let field = |name: &str| -> f64 {
@@ -86,16 +93,25 @@ fn parked() -> f64 {
         field("VmRSS:")
     }
     let before = resident();
-    let gate = Arc::new(gort_rt::Completion::new());
     let mut handles = Vec::new();
     for _ in 0..BURST {
         // Each waits for its own event, like a goroutine that waits for its own connection.
         let event = Arc::new(gort_rt::Completion::new());
         let waits = Arc::clone(&event);
-        drop(gort::go(move || waits.wait()));
+        let body = move || waits.wait();
+        if shared {
+            // SAFETY: uses no thread-locals.
+            drop(unsafe { gort::Builder::new().spawn_shared_tls(body) }.unwrap());
+        } else {
+            drop(gort::go(body));
+        }
         handles.push(event);
     }
-    while gort::runtime::stats().local_queues + gort::runtime::stats().global_queue > 0 {
+    let queued = || {
+        let stats = gort::runtime::stats();
+        stats.local_queues + stats.global_queue
+    };
+    while queued() > 0 {
         gort::gosched();
     }
     let bytes = (resident() - before) / BURST as f64;
@@ -108,6 +124,5 @@ fn parked() -> f64 {
         }
     });
     eprintln!("wake {wake:.0} ns");
-    drop(gate);
     bytes
 }

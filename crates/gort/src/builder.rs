@@ -94,7 +94,7 @@ impl Builder {
     }
 
     /// Starts one that has no thread-local storage of its own: it sees that of whatever thread it
-    /// runs on. It costs a page less, and a switch is a little cheaper.
+    /// runs on. It costs a page of memory less.
     ///
     /// # Errors
     ///
