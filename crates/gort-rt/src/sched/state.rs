@@ -35,8 +35,9 @@ pub(crate) struct Lists {
     /// How many Ms there are, and how many have ever been.
     pub(crate) mcount: usize,
     pub(crate) mnext: usize,
-    /// How many Ms sleep because they may run only the goroutine that is locked to them.
-    pub(crate) mlocked: usize,
+    /// How many Ms sleep because they may run only the goroutine that is locked to them. Less than
+    /// none for the moment in which one is woken before it has gone to sleep.
+    pub(crate) mlocked: isize,
     /// How many Ps have yet to stop.
     pub(crate) stopwait: usize,
 }

@@ -98,7 +98,7 @@ fn refused(pp: &'static P, spinning: bool, errno: Errno) {
     }
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
-    if lists.mcount == lists.mlocked {
+    if lists.mcount.cast_signed() == lists.mlocked {
         no_thread(errno);
     }
     give_back(&mut lists, pp);
