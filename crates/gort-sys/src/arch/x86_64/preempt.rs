@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //!
-//! [`inject`] makes interrupted code call [`async_preempt`] where it stood. That is right for any code,
+//! [`inject`] makes interrupted code call `async_preempt` where it stood. That is right for any code,
 //! since all it can see is put back, if the caller keeps what [`inject`] asks for.
 //!
 //! # The protocol
@@ -128,7 +128,7 @@ impl Form {
     }
 }
 
-/// What [`async_preempt`] has saved of the interrupted code but for the extended state.
+/// What has been saved of the interrupted code but for the extended state.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Saved {
@@ -193,7 +193,7 @@ pub fn saves_all(frame: &SignalFrame) -> bool {
     frame.extended_state() & !(MASK.load(Ordering::Relaxed) | PKRU) == 0
 }
 
-/// Whether `pc` is in [`async_preempt`]. Nothing may be injected there.
+/// Whether `pc` is in the function that saves and restores. Nothing may be injected there.
 #[inline]
 pub fn in_range(pc: usize) -> bool {
     unsafe extern "C" {
@@ -205,7 +205,8 @@ pub fn in_range(pc: usize) -> bool {
     (start..end).contains(&pc)
 }
 
-/// Makes the interrupted code call [`async_preempt`] when the handler returns.
+/// Makes the interrupted code call the function that [`setup`] was given when the handler returns.
+/// Afterwards `locks` is lowered, and the code goes on as if nothing had been.
 ///
 /// # Safety
 ///
