@@ -4,7 +4,7 @@ use super::g::{G, getg};
 use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
-use crate::prim::{AtomicI32, AtomicU32, Link, Word};
+use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
 
 /// A thread of the runtime.
 ///
@@ -45,7 +45,7 @@ pub(crate) struct M {
     /// Bits of the ranks of the locks it holds (debug builds).
     pub(crate) ranks: Word,
     /// The thread's signal mask when it runs goroutines. Fixed.
-    pub(crate) sigmask: Word,
+    pub(crate) sigmask: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
@@ -72,7 +72,7 @@ impl M {
             id: Word::new(0),
             tid: AtomicI32::new(0),
             ranks: Word::new(0),
-            sigmask: Word::new(0),
+            sigmask: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),

@@ -7,7 +7,7 @@
 //! An M whose running goroutine has lost its P is *astray*: it may go on for a while, outside the
 //! runtime. It is kept in a list, so that sysmon can see to it that it reaches a door.
 
-use super::state::MAX_PROCS;
+use super::state::{MAX_PROCS, SCHED};
 use crate::lock::{Mutex, Rank};
 use crate::obj::list::Stack;
 use crate::obj::m::M;
@@ -25,21 +25,18 @@ struct Astray {
     head: Link<M>,
 }
 
-/// Takes from their Ms those of `ps` that `wanted` says and whose M is outside the runtime. What is
-/// returned is the caller's.
+/// Takes from their Ms those Ps that `wanted` says and whose M is outside the runtime. What is returned
+/// is the caller's.
 ///
 /// Costs a membarrier (some microseconds), if any is wanted.
-pub(crate) fn retake(
-    ps: impl Iterator<Item = &'static P> + Clone,
-    wanted: impl Fn(&'static P, &'static M) -> bool,
-) -> Stack<P> {
+pub(crate) fn retake(wanted: impl Fn(&'static P) -> bool) -> Stack<P> {
     let taken = Stack::new();
     let astray = TAKER.lock();
     let mut marks = [0u64; MAX_PROCS.div_ceil(64)];
     let mut any = false;
-    for (i, pp) in ps.clone().enumerate() {
+    for (i, pp) in SCHED.ps().enumerate() {
         if let Some(mp) = pp.m.get()
-            && wanted(pp, mp)
+            && wanted(pp)
             && mp.p.mark(pp)
         {
             marks[i / 64 % marks.len()] |= 1 << (i % 64);
@@ -50,7 +47,7 @@ pub(crate) fn retake(
         return taken;
     }
     let fenced = membarrier();
-    for (i, pp) in ps.enumerate() {
+    for (i, pp) in SCHED.ps().enumerate() {
         if marks[i / 64 % marks.len()] & 1 << (i % 64) == 0 {
             continue;
         }

@@ -33,7 +33,7 @@ use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering};
 use gort_sys::context::slot;
-use gort_sys::types::{SigSet, SigmaskHow};
+use gort_sys::types::{SigHow, SigSet};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 
@@ -73,7 +73,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     // The program's signal handlers are for other threads.
-    let _ = raw::rt_sigprocmask(SigmaskHow::SETMASK, Some(&SigSet::ALL), None);
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
     let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
@@ -178,7 +178,7 @@ fn look(now: u64) -> Found {
     }
     if take {
         // The goroutine may have changed since; then there is nothing to take it for.
-        let taken = retake(SCHED.ps(), |pp, _| {
+        let taken = retake(|pp| {
             pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get()
         });
         while let Some(pp) = taken.pop() {
