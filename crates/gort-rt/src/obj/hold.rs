@@ -96,8 +96,11 @@ impl Hold {
     fn keep(&self, word: *mut P) -> Result<&'static P, Taken> {
         let own = at(unmarked(word)).ok_or(Taken)?;
         // AcqRel: with the taker's swaps; one of the two comes first.
-        let kept = self.0.compare_exchange(word, plain(own), Ordering::AcqRel, Ordering::Relaxed);
-        kept.map(|_| own).map_err(|_| Taken)
+        match self.0.compare_exchange(word, plain(own), Ordering::AcqRel, Ordering::Relaxed) {
+            Err(now) if now == TAKEN => Err(Taken),
+            // Or the taker has withdrawn the mark itself.
+            _ => Ok(own),
+        }
     }
 
     /// The P, as the M itself finds it inside a door or on g0, where it cannot be taken: a mark is
