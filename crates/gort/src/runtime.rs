@@ -1,7 +1,10 @@
 //! Asking and steering the runtime.
 
 use crate::join::GoId;
+#[doc(inline)]
+pub use gort_rt::Figures;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// The goroutine this runs on; `None` on an ordinary thread.
 pub fn current() -> Option<GoId> {
@@ -89,50 +92,29 @@ pub enum Tier {
 }
 
 /// The runtime's figures, each read by itself.
+///
+/// ```
+/// let stats = gort::runtime::stats();
+/// println!("{} goroutines on {} threads", stats.goroutines, stats.threads);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Stats {
     /// See [`Tier`].
     pub tier: Tier,
-    /// Goroutines that are not over.
-    pub goroutines: usize,
-    /// Goroutines ever started.
-    pub spawned: usize,
-    /// GOMAXPROCS.
-    pub procs: usize,
-    /// Ps without work.
-    pub idle_procs: usize,
-    /// Threads of the runtime.
-    pub threads: usize,
-    /// Those that sleep without work.
-    pub idle_threads: usize,
-    /// Those that look for work.
-    pub spinning_threads: usize,
-    /// Goroutines in the global run queue.
-    pub global_queue: usize,
-    /// Goroutines in the Ps' own run queues.
-    pub local_queues: usize,
-    /// How often a P has taken goroutines from another.
-    pub steals: usize,
-    /// How often a goroutine was switched to.
-    pub switches: usize,
+    /// The scheduler's, which are this struct's own as far as reading goes.
+    pub scheduler: Figures,
+}
+
+impl Deref for Stats {
+    type Target = Figures;
+
+    fn deref(&self) -> &Figures {
+        &self.scheduler
+    }
 }
 
 /// The present figures.
 pub fn stats() -> Stats {
-    let figures = gort_rt::figures();
-    Stats {
-        tier: Tier::Full,
-        goroutines: figures.goroutines,
-        spawned: figures.spawned,
-        procs: figures.procs,
-        idle_procs: figures.idle_procs,
-        threads: figures.threads,
-        idle_threads: figures.idle_threads,
-        spinning_threads: figures.spinning_threads,
-        global_queue: figures.global_queue,
-        local_queues: figures.local_queues,
-        steals: figures.steals,
-        switches: figures.switches,
-    }
+    Stats { tier: Tier::Full, scheduler: gort_rt::figures() }
 }

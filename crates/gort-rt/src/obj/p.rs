@@ -47,6 +47,7 @@ pub(crate) struct P {
     pub(crate) spawned: Word,
     pub(crate) exited: Word,
     pub(crate) steals: Word,
+    pub(crate) handed_off: Word,
     /// Somebody wants the goroutine that runs to let others go first. Written by anybody.
     pub(crate) preempt: Word,
     /// What sysmon has seen here.
@@ -66,7 +67,7 @@ pub(crate) struct Seen {
     pub(crate) cpu: Word,
     /// Since when the goroutine has been asked to yield; 0 if it has not.
     pub(crate) asked: Word,
-    /// Whether the P is to be taken.
+    /// Why the P is to be taken; 0 if it is not.
     pub(crate) verdict: Word,
 }
 
@@ -101,6 +102,7 @@ impl P {
             spawned: Word::new(0),
             exited: Word::new(0),
             steals: Word::new(0),
+            handed_off: Word::new(0),
             preempt: Word::new(0),
             seen: Seen::nothing(),
         }

@@ -46,7 +46,7 @@ use gort_sys::context::preempt::{self, Form, Saved};
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::context::slot;
 use gort_sys::raw;
-use gort_sys::types::{Pid, SigHow, Signal};
+use gort_sys::types::{Pid, SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 
 /// The signal: ignored by default, and rarely used. Go's choice, too.
@@ -60,11 +60,14 @@ static SLICE: AtomicU64 = AtomicU64::new(10_000_000);
 static ENABLED: AtomicU32 = AtomicU32::new(0);
 static PREEMPTIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the slice, in nanoseconds, and whether signals are used. Before the first goroutine; the
+/// Sets the slice, in nanoseconds, and whether signals are used; notes the signal mask. Before the first goroutine; the
 /// host installs the handler.
 pub(crate) fn setup(slice: Option<u64>, signals: bool) {
     if let Some(slice) = slice {
         SLICE.store(slice.max(MIN_RUN), Ordering::Relaxed);
+    }
+    if let Ok(mask) = raw::rt_sigprocmask(SigHow::BLOCK, None) {
+        MASK.store(mask.0, Ordering::Relaxed);
     }
     if signals {
         // SAFETY: the form has been detected.
@@ -82,9 +85,15 @@ pub(crate) fn preemptions() -> usize {
     PREEMPTIONS.load(Ordering::Relaxed)
 }
 
-/// The calling thread's signal mask, as a number.
-pub(crate) fn thread_mask() -> u64 {
-    raw::rt_sigprocmask(SigHow::BLOCK, None).map_or(0, |mask| mask.0)
+/// The signals that Ms block: what the thread did that started the runtime. An M's own maker may be
+/// a thread that has changed its mask, or sysmon. Go: `initSigmask`.
+static MASK: AtomicU64 = AtomicU64::new(0);
+
+/// Gives the calling thread the mask of Ms, and returns it as a number.
+pub(crate) fn set_thread_mask() -> u64 {
+    let mask = SigSet(MASK.load(Ordering::Relaxed)).without(SIGNAL);
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&mask));
+    mask.0
 }
 
 /// Asks the goroutine that `mp` runs with `pp` to let others go first.

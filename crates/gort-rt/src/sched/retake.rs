@@ -106,11 +106,6 @@ pub(crate) fn astray(mut hurry: impl FnMut(&'static M)) {
     }
 }
 
-/// How many Ms ran without a P when somebody last looked.
-pub(crate) fn nastray() -> u32 {
-    NASTRAY.load(Ordering::Relaxed)
-}
-
 /// Waits until nobody looks at an M that had a P: before its thread ends, and its stack with it.
 pub(crate) fn unwatched() {
     drop(TAKER.lock());

@@ -71,6 +71,7 @@ pub(crate) fn entersyscallblock(gp: &'static G) {
     let pp = door::open(gp);
     entersyscall(gp);
     let mp = gp.mp();
+    pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();

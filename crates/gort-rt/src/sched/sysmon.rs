@@ -31,7 +31,7 @@ use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU64, Ordering};
+use crate::prim::{AtomicU64, Ordering, Word};
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet};
 use gort_sys::vdso::nanotime;
@@ -152,8 +152,29 @@ enum Verdict {
     /// Its goroutine is to yield.
     Ask,
     /// It is to be taken.
-    Take,
+    Take(Why),
 }
+
+/// What a P's goroutine does that the P is taken for.
+#[derive(Clone, Copy)]
+enum Why {
+    /// It is in an announced system call.
+    Call = 1,
+    /// Its thread sleeps in the kernel.
+    Sleep,
+    /// It does not yield.
+    Hog,
+}
+
+/// How many Ps were taken, by reason. Written by sysmon.
+pub(crate) struct Counts {
+    pub(crate) calls: Word,
+    pub(crate) rescues: Word,
+    pub(crate) hogs: Word,
+}
+
+pub(crate) static COUNTS: Counts =
+    Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
     let mut found = Found { acted: false, within: LONGEST };
@@ -168,8 +189,8 @@ fn look(now: u64) -> Found {
                 found.acted = true;
                 found.within = found.within.min(URGENT);
             }
-            Verdict::Take => {
-                pp.seen.verdict.set(1);
+            Verdict::Take(why) => {
+                pp.seen.verdict.set(why as usize);
                 take = true;
                 continue;
             }
@@ -183,6 +204,11 @@ fn look(now: u64) -> Found {
         });
         while let Some(pp) = taken.pop() {
             found.acted = true;
+            match pp.seen.verdict.get() {
+                1 => COUNTS.calls.bump(),
+                2 => COUNTS.rescues.bump(),
+                _ => COUNTS.hogs.bump(),
+            };
             handoffp(pp);
         }
     }
@@ -218,20 +244,20 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
         seen.call.set(call);
         seen.call_since.set(now as usize);
     } else if in_call {
-        return stuck(pp, now.saturating_sub(seen.call_since.get() as u64));
+        return stuck(pp, Why::Call, now.saturating_sub(seen.call_since.get() as u64));
     }
     let ran = now.saturating_sub(seen.since.get() as u64);
     if !in_call && sleeps(pp, mp) {
-        return stuck(pp, ran);
+        return stuck(pp, Why::Sleep, ran);
     }
     overdue(pp, mp, now, ran)
 }
 
 /// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
-fn stuck(pp: &'static P, time: u64) -> Verdict {
+fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
     let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
     if waiting(pp) || others == 0 || time >= SPARE {
-        return Verdict::Take;
+        return Verdict::Take(why);
     }
     Verdict::Leave(SPARE - time)
 }
@@ -266,7 +292,7 @@ fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
     if asked == 0 {
         pp.seen.asked.set(now as usize);
     } else if now.saturating_sub(asked) > PATIENCE {
-        return Verdict::Take;
+        return Verdict::Take(Why::Hog);
     }
     preempt::request(pp, mp);
     Verdict::Ask
