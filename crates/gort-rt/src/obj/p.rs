@@ -48,6 +48,8 @@ pub(crate) struct P {
     pub(crate) exited: Word,
     pub(crate) steals: Word,
     pub(crate) handed_off: Word,
+    /// The tick at which the running goroutine last made another ready.
+    pub(crate) readied: Word,
     /// Somebody wants the goroutine that runs to let others go first. Written by anybody.
     pub(crate) preempt: Word,
     /// What sysmon has seen here.
@@ -103,6 +105,7 @@ impl P {
             exited: Word::new(0),
             steals: Word::new(0),
             handed_off: Word::new(0),
+            readied: Word::new(usize::MAX),
             preempt: Word::new(0),
             seen: Seen::nothing(),
         }

@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use super::find::GLOBAL_TICK;
+use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
 use super::{door, exit, preempt, spawn, wake, worker};
 use crate::host;
@@ -87,8 +87,11 @@ pub fn goready(gp: &'static G) {
     let pp = door::open_anywhere();
     gp.status.readied();
     match pp {
-        Some(pp) => runqput(pp, gp, true),
-        None => SCHED.lock().globrunqput(gp),
+        Some(pp) => {
+            pp.readied.set(pp.schedtick.get());
+            runqput(pp, gp, true);
+        }
+        None => SCHED.lock().globrunqput_urgent(gp),
     }
     wake::wakep();
     slot::unlock();
@@ -191,13 +194,10 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    let next = if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
-        if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
-            return None;
-        }
-        pp.runq.get_oldest()?
-    } else {
-        pp.runq.get()?.0
+    let next = match turn(pp) {
+        Some(Turn::Ring) => pp.runq.get_oldest()?,
+        Some(_) if SCHED.runqsize.load(Ordering::Relaxed) != 0 => return None,
+        _ => pp.runq.get()?.0,
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
@@ -226,7 +226,7 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         }
         REQUEUE => {
             gp.status.requeued();
-            SCHED.lock().globrunqput(gp);
+            SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room();
         }
         commit => {

@@ -21,10 +21,10 @@
 //!
 //! # Who goes first
 //!
-//! A goroutine that has used up its slice goes to the queue of hogs, which comes after all others. One
-//! that has become runnable otherwise finds the hogs running for no longer than [`MIN_RUN`]. So that
-//! hogs get their turn however busy the others are, every queue is first at one round in 183
-//! (`find::fair`).
+//! A goroutine that is pre-empted goes to the queue of hogs, which comes after all others. One that has
+//! waited for something (a call's return, another goroutine) finds the hogs running for no longer than
+//! [`MIN_RUN`]; those that have only let others go first wait for a slice. So that hogs get their turn
+//! however busy the others are, every queue is first at one round in 61 (`find::turn`).
 //!
 //! # Safety
 //!

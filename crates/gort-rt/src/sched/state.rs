@@ -49,9 +49,9 @@ pub(crate) struct Lists {
 pub(crate) struct Sched {
     lists: Mutex<Lists>,
     pub(crate) npidle: AtomicU32,
-    /// Goroutines in the two global queues, and of these in the one of hogs.
+    /// Goroutines in the two global queues, and about how many of them should not wait for hogs.
     pub(crate) runqsize: AtomicUsize,
-    pub(crate) nhogs: AtomicUsize,
+    pub(crate) nurgent: AtomicUsize,
     /// Ms that look for work. Changed without the lock.
     pub(crate) nmspinning: AtomicU32,
     /// Whether the world is to stop.
@@ -100,7 +100,7 @@ global! {
         ),
         npidle: AtomicU32::new(0),
         runqsize: AtomicUsize::new(0),
-        nhogs: AtomicUsize::new(0),
+        nurgent: AtomicUsize::new(0),
         nmspinning: AtomicU32::new(0),
         gcwaiting: AtomicU32::new(0),
         nstarved: AtomicUsize::new(0),
@@ -188,8 +188,15 @@ impl Lists {
     }
 
     fn counted(&self) {
-        SCHED.nhogs.store(self.hogs.len(), Ordering::Relaxed);
         SCHED.runqsize.store(self.runq.len() + self.hogs.len(), Ordering::Relaxed);
+    }
+
+    /// [`globrunqput`](Lists::globrunqput) of one that has waited for something, and should not wait
+    /// for hogs as well.
+    pub(crate) fn globrunqput_urgent(&mut self, gp: &'static G) {
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) + 1;
+        SCHED.nurgent.store(urgent, Ordering::Relaxed);
+        self.globrunqput(gp);
     }
 
     /// All of `batch` to the end of the global queue. Go: `globrunqputbatch`.
@@ -203,6 +210,8 @@ impl Lists {
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
         let Some(first) = self.runq.pop_front() else { return self.hogget() };
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed);
+        SCHED.nurgent.store(urgent.saturating_sub(1), Ordering::Relaxed);
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.

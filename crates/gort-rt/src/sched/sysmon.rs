@@ -278,19 +278,20 @@ fn sleeps(pp: &'static P, mp: &'static M) -> bool {
 
 /// A goroutine that has been running for `ran`.
 fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
+    let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
     }
-    // Those who wait because they, too, have used up a slice wait for the end of this one.
-    let hogs_only = pp.runq.is_empty()
-        && SCHED.runqsize.load(Ordering::Relaxed) <= SCHED.nhogs.load(Ordering::Relaxed);
-    let slice = if hogs_only { preempt::slice() } else { MIN_RUN };
+    // Those who have waited for something do not wait for the end of the slice, too.
+    let urgent =
+        pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
+    let slice = if urgent { MIN_RUN } else { preempt::slice() };
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));
     }
-    let asked = pp.seen.asked.get() as u64;
+    let asked = seen.asked.get() as u64;
     if asked == 0 {
-        pp.seen.asked.set(now as usize);
+        seen.asked.set(now as usize);
     } else if now.saturating_sub(asked) > PATIENCE {
         return Verdict::Take(Why::Hog);
     }
