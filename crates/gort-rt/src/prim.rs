@@ -88,6 +88,13 @@ impl<T> Link<T> {
         );
     }
 
+    /// Sets it after whatever was written before.
+    #[inline(always)]
+    pub(crate) fn publish(&self, to: &'static T) {
+        // Release: keeps the order of the writes; with `acquire`.
+        self.0.store(core::ptr::from_ref(to).cast_mut(), Ordering::Release);
+    }
+
     /// Leaves nothing behind.
     #[inline(always)]
     pub(crate) fn take(&self) -> Option<&'static T> {

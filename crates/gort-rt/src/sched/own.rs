@@ -10,12 +10,14 @@ use crate::prim::Ordering;
 use crate::throw::throw;
 
 /// Makes `gp` the goroutine that `mp` runs; what is left is the switch.
+///
+/// The tick goes first: who sees the goroutine sees that there has been a switch.
 #[inline(always)]
 pub(crate) fn take_on(mp: &'static M, gp: &'static G) {
     gp.status.execute();
     gp.m.set(Some(mp));
-    mp.curg.set(Some(gp));
     mp.pp().schedtick.bump();
+    mp.curg.publish(gp);
 }
 
 /// `mp` owns `pp` from here on. Go: `acquirep`.
