@@ -16,6 +16,7 @@ pub(crate) use core::sync::atomic::{
 };
 
 pub(crate) use core::hint::spin_loop;
+pub(crate) use gort_sys::context::slot;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
 use gort_sys::types::MembarrierCommand;
 
