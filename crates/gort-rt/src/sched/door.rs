@@ -14,9 +14,8 @@ use crate::obj::g::{G, current};
 use crate::obj::hold::Taken;
 use crate::obj::m;
 use crate::obj::p::P;
-use crate::prim::Ordering;
+use crate::prim::{Ordering, slot};
 use crate::throw::throw;
-use gort_sys::context::slot;
 
 /// Opens the door for `gp`, on which this is.
 #[inline(always)]

@@ -44,6 +44,7 @@ pub(crate) mod door;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod lockm;
+pub(crate) mod own;
 pub(crate) mod park;
 pub(crate) mod preempt;
 pub(crate) mod retake;

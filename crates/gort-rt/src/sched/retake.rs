@@ -67,10 +67,16 @@ pub(crate) fn retake(wanted: impl Fn(&'static P) -> bool) -> Stack<P> {
 }
 
 /// Whether the goroutine that `mp` runs with `pp` is outside the runtime, at one moment of the call.
+///
+/// It is on `mp` all the time between the two looks at `curg` if it is there both times and has not
+/// been put there again in between; putting it there changes the tick first (`take_on`). Hence the
+/// order: the tick is looked at before all and after all.
 fn is_outside(mp: &'static M, pp: &'static P) -> bool {
     let tick = pp.schedtick.acquire();
     let Some(gp) = mp.curg.acquire() else { return false };
-    gp.locks_on(mp) == Some(0) && mp.curg.is(gp) && pp.schedtick.get() == tick
+    gp.locks_on(mp) == Some(0)
+        && mp.curg.acquire().is_some_and(|now| core::ptr::eq(now, gp))
+        && pp.schedtick.get() == tick
 }
 
 impl Astray {

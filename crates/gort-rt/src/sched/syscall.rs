@@ -30,8 +30,8 @@ use super::{door, park, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
 use crate::obj::status::Status;
+use crate::prim::slot;
 use crate::throw::{Say, throw, throw_with};
-use gort_sys::context::slot;
 use gort_sys::{Entry, Regs};
 
 /// The goroutine is about to call the kernel, or C, and may be a while. Go: `entersyscall`.

@@ -10,13 +10,12 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{find, lockm, park, retake, spawn, sysmon};
-use super::exit;
+use super::{exit, find, lockm, park, retake, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
 use crate::prim::Ordering;
 use crate::throw::throw;
 use gort_sys::context::{slot, switch};
@@ -113,15 +112,6 @@ fn schedule(mp: &'static M) -> ! {
     }
 }
 
-/// Makes `gp` the goroutine that `mp` runs; what is left is the switch.
-#[inline(always)]
-pub(crate) fn take_on(mp: &'static M, gp: &'static G) {
-    gp.status.execute();
-    gp.m.set(Some(mp));
-    mp.curg.set(Some(gp));
-    mp.pp().schedtick.bump();
-}
-
 /// Runs `gp`. Go: `execute`.
 fn execute(mp: &'static M, gp: &'static G) -> ! {
     take_on(mp, gp);
@@ -136,28 +126,6 @@ fn execute(mp: &'static M, gp: &'static G) -> ! {
         };
         switch::gogo(gp.sp.get(), fs, 0)
     }
-}
-
-/// `mp` owns `pp` from here on. Go: `acquirep`.
-pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
-    if mp.p.get().is_some() {
-        throw("acquirep: the M has a P already");
-    }
-    pp.m.set(Some(mp));
-    pp.set_status(PStatus::Running);
-    mp.p.set(Some(pp));
-    if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
-        sysmon::awaken();
-    }
-}
-
-/// `mp` no longer owns its P. Go: `releasep`.
-pub(crate) fn releasep(mp: &'static M) -> &'static P {
-    let pp = mp.pp();
-    pp.m.set(None);
-    pp.set_status(PStatus::Idle);
-    mp.p.set(None);
-    pp
 }
 
 /// Sleeps until somebody has a P for `mp`. Go: `stopm`.
