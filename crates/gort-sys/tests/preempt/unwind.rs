@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use super::alone::alone;
-use super::inject::{handle, hit, open, set_up, try_inject};
+use super::inject::{handle, hit, set_up, try_inject};
 use super::step::TRAP_FLAG;
 use super::support::watchdog;
 use gort_sys::context::preempt::{Saved, in_range};
@@ -16,6 +16,7 @@ use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::context::slot;
 use gort_sys::raw;
 use gort_sys::types::{SigInfo, Signal};
+use std::arch::{asm, naked_asm};
 use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
@@ -58,9 +59,6 @@ fn a_backtrace_shows_who_was_interrupted() {
             rest.split_once(name).unwrap_or_else(|| panic!("no {name}, or too late:\n{trace}")).1;
     }
 }
-
-/// The signal that has the call walked through.
-const WALK: Signal = Signal::USR2;
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -105,31 +103,43 @@ impl Walk {
 thread_local! {
     /// From the interrupted function, before the call.
     static BEFORE: RefCell<Walk> = const { RefCell::new(Walk::EMPTY) };
+    static BEGUN: Cell<bool> = const { Cell::new(false) };
     /// At how many instructions the walk was the same behind the call's frame, and where it was not.
     static SAME: Cell<usize> = const { Cell::new(0) };
     static OTHER: Cell<usize> = const { Cell::new(0) };
 }
 
-extern "C" fn on_walk(_: i32, _: &SigInfo, frame: &mut SignalFrame) {
-    let before = Walk::from(frame.pc());
-    if try_inject(frame) {
-        BEFORE.with(|walk| *walk.borrow_mut() = before);
-        // SAFETY: nobody depends on this flag.
-        unsafe { frame.set_flags(frame.flags() | TRAP_FLAG) };
-    }
+/// Its second instruction is where the call is injected. One byte before, where unwinders look up a
+/// return address, walks end.
+#[unsafe(naked)]
+unsafe extern "C" fn leaf() {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "nop",
+        ".cfi_offset rip, -8",
+        "nop",
+        "ret",
+        ".cfi_endproc",
+    )
 }
 
+/// Steps to the leaf, injects there, and steps through the call.
 extern "C" fn on_trap(_: i32, _: &SigInfo, frame: &mut SignalFrame) {
-    if in_range(frame.pc()) {
-        let walk = Walk::from(frame.pc());
+    let pc = frame.pc();
+    if in_range(pc) {
+        let walk = Walk::from(pc);
         let same = BEFORE.with(|before| walk.frames().get(1..) == Some(before.borrow().frames()));
         if same {
             SAME.set(SAME.get() + 1);
         } else {
-            OTHER.set(frame.pc());
+            OTHER.set(pc);
         }
-    } else if !open() || slot::locks() == 0 {
-        // SAFETY: as above.
+    } else if pc == leaf as *const () as usize + 1 && !BEGUN.replace(true) {
+        BEFORE.with(|walk| *walk.borrow_mut() = Walk::from(pc));
+        assert!(try_inject(frame));
+    } else if BEGUN.get() && slot::locks() == 0 {
+        // SAFETY: nobody depends on this flag.
         unsafe { frame.set_flags(frame.flags() & !TRAP_FLAG) };
     }
 }
@@ -139,10 +149,16 @@ fn every_instruction_of_the_call_can_be_walked_through() {
     alone("unwind::every_instruction_of_the_call_can_be_walked_through", || {
         watchdog();
         set_up();
-        handle(WALK, on_walk);
         handle(Signal::TRAP, on_trap);
-        let (process, thread) = (raw::getpid(), raw::gettid());
-        hit(|_| (), || raw::tgkill(process, thread, WALK)).unwrap();
+        let second = leaf as *const () as usize + 1;
+        // SAFETY: the leaf can be begun there as well.
+        let leaf = unsafe { std::mem::transmute::<usize, extern "C" fn()>(second) };
+        let step = || {
+            // SAFETY: the handler ends the stepping.
+            unsafe { asm!("pushfq", "or qword ptr [rsp], {}", "popfq", const TRAP_FLAG) };
+            leaf();
+        };
+        hit(|_| (), step);
         let depth = BEFORE.with(|walk| walk.borrow().len);
         assert!(depth > 3, "the walk from outside has {depth} frames");
         assert_eq!(OTHER.get(), 0, "at this address the walk goes wrong");
