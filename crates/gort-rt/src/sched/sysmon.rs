@@ -52,7 +52,7 @@ const EAGER: u32 = 50;
 /// Looks at nothing but idle Ps before the long sleep.
 const IDLE: u32 = 20;
 
-/// How long a goroutine that was asked to yield may go on with its P.
+/// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
@@ -214,7 +214,7 @@ fn look(now: u64) -> Found {
     }
     astray(|mp| {
         found.within = found.within.min(URGENT);
-        preempt::signal(mp);
+        preempt::signal(mp, || mp.p.is_taken());
     });
     found
 }
@@ -250,7 +250,7 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     if !in_call && sleeps(pp, mp) {
         return stuck(pp, Why::Sleep, ran);
     }
-    overdue(pp, mp, now, ran)
+    overdue(pp, mp, ran)
 }
 
 /// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
@@ -277,7 +277,7 @@ fn sleeps(pp: &'static P, mp: &'static M) -> bool {
 }
 
 /// A goroutine that has been running for `ran`.
-fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
+fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
@@ -289,10 +289,11 @@ fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));
     }
-    let asked = seen.asked.get() as u64;
-    if asked == 0 {
-        seen.asked.set(now as usize);
-    } else if now.saturating_sub(asked) > PATIENCE {
+    // By its own clock: a thread that gets no CPU cannot have heard.
+    let cpu = seen.cpu.get() as u64;
+    if seen.asked.get() == 0 {
+        seen.asked.set(cpu as usize);
+    } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {
         return Verdict::Take(Why::Hog);
     }
     preempt::request(pp, mp);
