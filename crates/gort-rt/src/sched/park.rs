@@ -44,6 +44,8 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// For another goroutine's blocking call to end: there are as many as may be.
+    ThreadLimit,
 }
 
 /// The goroutine this runs on; it is one.
@@ -119,9 +121,8 @@ pub(crate) fn requeue(gp: &'static G, line: door::Line) {
     let mp = gp.mp();
     let from = core::ptr::from_ref(gp).expose_provenance();
     // SAFETY: nobody is on g0 while its M runs a goroutine.
-    let left = unsafe {
-        switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left)
-    };
+    let left =
+        unsafe { switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left) };
     arrived(gp, left);
 }
 

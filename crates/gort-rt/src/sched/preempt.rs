@@ -125,9 +125,8 @@ pub(crate) fn seize() -> Option<&'static P> {
     let pp = hog()?;
     let mp = pp.m.get()?;
     let tick = pp.schedtick.get();
-    let taken = retake(|one| {
-        core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping()
-    });
+    let taken =
+        retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
     let seized = taken.pop()?;
     signal(mp, || mp.p.is_taken());
     sysmon::hurry();

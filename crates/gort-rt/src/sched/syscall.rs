@@ -28,7 +28,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{door, park, wake};
+use super::{door, park, threads, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
 use crate::obj::status::Status;
@@ -133,12 +133,16 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
 /// That of [`Entry::sys`].
 #[inline(never)]
 unsafe fn again(gp: &'static G, nr: usize, regs: Regs) -> usize {
+    let counted = threads::enter();
     let start = nanotime();
     entersyscallblock(gp, numbered(nr), slot::here());
     // SAFETY: the caller's contract, passed on.
     let result = unsafe { regs.trap(nr) };
     let short = nanotime() - start < SHORT;
     exitsyscall(gp);
+    if counted {
+        threads::leave();
+    }
     if short {
         gp.slowcall.set(0);
     }
@@ -175,10 +179,14 @@ unsafe impl Entry for Scheduled {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
+        let counted = threads::enter();
         entersyscallblock(gp, numbered(nr), slot::here());
         // SAFETY: the caller's contract, passed on.
         let result = unsafe { regs.trap(nr) };
         exitsyscall(gp);
+        if counted {
+            threads::leave();
+        }
         result
     }
 }
