@@ -43,7 +43,7 @@ use crate::obj::hold::Taken;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 use gort_sys::context::preempt::{self, Form, Saved};
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::context::slot;
@@ -112,12 +112,31 @@ pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) {
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
         return;
     }
-    if !still() || mp.curg.get().is_none_or(|gp| gp.status.get() != Status::Running) {
+    // One at a time. SeqCst: then the fence, as `quiet` has it the other way round.
+    if mp.signalled.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_err() {
         return;
     }
-    mp.signalled.store(1, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
     // One that has ended, or another thread that got its number, is not harmed.
-    let _ = raw::tgkill(raw::getpid(), Pid(tid), SIGNAL);
+    if !running || !still() || raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_err() {
+        mp.signalled.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Waits for a signal that is on its way to `mp`, on which this is, lest it interrupt the call that
+/// comes next. The goroutine says already that it is in a call, so that none is sent from here on.
+pub(crate) fn quiet(mp: &'static M) {
+    // SeqCst: between the goroutine's status and `signalled`, as `signal` has it the other way round.
+    fence(Ordering::SeqCst);
+    if mp.signalled.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    // Not for ever: the thread may have the signal blocked.
+    let end = nanotime() + MIN_RUN;
+    while mp.signalled.load(Ordering::Relaxed) != 0 && nanotime() < end {
+        spin_loop();
+    }
 }
 
 /// Takes a P from the hog that has run for longest, and has it reach a door. None if nobody is one.

@@ -28,7 +28,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{door, park, threads, wake};
+use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
 use crate::obj::status::Status;
@@ -89,6 +89,7 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
+    preempt::quiet(mp);
     slot::unlock();
 }
 

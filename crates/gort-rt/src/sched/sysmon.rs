@@ -89,7 +89,7 @@ unsafe extern "C" fn sysmon(_: usize) {
         looks = if found.acted { 0 } else { looks + 1 };
         delay = match looks {
             0 => SHORTEST,
-            ..EAGER => delay,
+            1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
         delay = delay.min(found.within).max(SHORTEST);

@@ -34,6 +34,7 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     mp.tid.store(raw::gettid().0, Ordering::Relaxed);
     setg(&mp.g0);
     slot::lock();
+    mp.signalled.store(0, Ordering::Relaxed);
     mp.sigmask.store(super::preempt::set_thread_mask(), Ordering::Relaxed);
     {
         let _lists = SCHED.lock();
