@@ -67,9 +67,16 @@ fn off_stack(gp: &'static G, sp: usize) -> ! {
 }
 
 /// [`entersyscall`] for a call that will wait: the P goes to others now. Go: `entersyscallblock`.
+#[inline(always)]
 pub(crate) fn entersyscallblock(gp: &'static G) {
+    // Here, for the frame of what follows is gone when the call returns.
+    let (pc, sp) = slot::here();
+    block(gp, pc, sp);
+}
+
+fn block(gp: &'static G, pc: usize, sp: usize) {
     let pp = door::open(gp);
-    entersyscall(gp);
+    reentersyscall(gp, pc, sp);
     let mp = gp.mp();
     pp.handed_off.bump();
     pp.m.set(None);
