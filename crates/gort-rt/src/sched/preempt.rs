@@ -103,14 +103,16 @@ pub(crate) fn request(pp: &'static P, mp: &'static M) {
 }
 
 /// Sends `mp`'s thread the signal, if it runs: one that sleeps would have its call interrupted.
-pub(crate) fn signal(mp: &'static M) {
+/// Whether it was sent.
+pub(crate) fn signal(mp: &'static M) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
-        return;
+        return false;
     }
     mp.signalled.store(1, Ordering::Relaxed);
     // One that has ended, or another thread that got its number, is not harmed.
     let _ = raw::tgkill(raw::getpid(), Pid(tid), SIGNAL);
+    true
 }
 
 /// A goroutine has been queued because every P is busy: has one that has run for long enough make

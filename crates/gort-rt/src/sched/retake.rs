@@ -83,6 +83,7 @@ impl Astray {
     fn add(&self, mp: &'static M) {
         if mp.astray.get() == 0 {
             mp.astray.set(1);
+            mp.look_at.set(0);
             mp.astraylink.set(self.head.get());
             self.head.set(Some(mp));
             NASTRAY.fetch_add(1, Ordering::Relaxed);
