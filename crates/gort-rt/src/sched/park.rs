@@ -222,7 +222,6 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
-            mp.pp().preempt.set(0);
             SCHED.lock().hogput(gp);
             wake_another();
         }

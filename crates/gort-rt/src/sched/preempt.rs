@@ -101,27 +101,29 @@ pub(crate) fn set_thread_mask() -> u64 {
 /// Asks the goroutine that `mp` runs with `pp` to let others go first.
 pub(crate) fn request(pp: &'static P, mp: &'static M) {
     let tick = pp.schedtick.get();
-    pp.preempt.set(1);
+    pp.preempt.set(tick);
     signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
 }
 
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
-/// have its call interrupted.
-pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) {
+/// have its call interrupted. Whether it is worth trying again soon.
+pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
-        return;
+        return false;
     }
     // One at a time. SeqCst: then the fence, as `quiet` has it the other way round.
     if mp.signalled.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_err() {
-        return;
+        return true;
     }
     fence(Ordering::SeqCst);
     let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
     // One that has ended, or another thread that got its number, is not harmed.
-    if !running || !still() || raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_err() {
+    let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
+    if !sent {
         mp.signalled.store(0, Ordering::Relaxed);
     }
+    sent
 }
 
 /// Waits for a signal that is on its way to `mp`, on which this is, lest it interrupt the call that

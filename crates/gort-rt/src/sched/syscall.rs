@@ -105,7 +105,7 @@ pub(crate) fn exitsyscall(gp: &'static G) {
     gp.syscallsp.set(0);
     // Go: `exitsyscallfast`.
     match gp.mp().p.held() {
-        Ok(Some(pp)) if pp.preempt.get() == 0 => gp.status.exitsyscall(),
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => gp.status.exitsyscall(),
         held => exitsyscall0(gp, held.is_err()),
     }
     slot::unlock();

@@ -9,7 +9,9 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has run longer than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
-//! - a thread that goes on without a P is sent the signal until it reaches a door.
+//! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
+//!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
+//!   and by their CPU clock first.
 //!
 //! # How often
 //!
@@ -211,11 +213,23 @@ fn look(now: u64) -> Found {
             handoffp(pp);
         }
     }
-    astray(|mp| {
-        found.within = found.within.min(URGENT);
-        preempt::signal(mp, || mp.p.is_taken());
-    });
+    astray(|mp| found.within = found.within.min(stray(mp, now)));
     found
+}
+
+/// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many
+/// nanoseconds to look again.
+fn stray(mp: &'static M, now: u64) -> u64 {
+    let at = mp.look_at.get() as u64;
+    if now < at {
+        return at - now;
+    }
+    let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
+    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    let within = if runs { URGENT } else { LONGEST };
+    mp.look_at.set((now + within) as usize);
+    within
 }
 
 /// What is to be done about `pp`.
