@@ -35,7 +35,7 @@ use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word};
 use gort_sys::context::slot;
-use gort_sys::types::{SigHow, SigSet};
+use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 
@@ -59,6 +59,10 @@ const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
 
+/// The program's signal handlers are for other threads. glibc's own two signals are for all: who calls
+/// `setuid` waits until every thread has handled the one.
+const MASK: SigSet = SigSet::FULL.without(Signal(32)).without(Signal(33));
+
 /// How long the present nap is, in nanoseconds.
 static NAP: AtomicU64 = AtomicU64::new(0);
 
@@ -74,8 +78,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
-    // The program's signal handlers are for other threads.
-    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
     let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
