@@ -210,13 +210,14 @@ impl Lists {
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
         let Some(first) = self.runq.pop_front() else { return self.hogget() };
-        let urgent = SCHED.nurgent.load(Ordering::Relaxed);
-        SCHED.nurgent.store(urgent.saturating_sub(1), Ordering::Relaxed);
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.
             pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
         }
+        // Whoever was queued is in a P's hands, or still here: there are no more urgent ones than these.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed).saturating_sub(1);
+        SCHED.nurgent.store(urgent.min(self.runq.len()), Ordering::Relaxed);
         self.counted();
         Some(first)
     }
