@@ -130,7 +130,7 @@ pub(crate) fn requeue(gp: &'static G, line: door::Line) {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
-    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.stopping() && SCHED.is_forked() {
         return alone(after);
     }
     let mp = gp.mp();

@@ -134,6 +134,11 @@ impl Sched {
         self.gcwaiting.load(Ordering::Relaxed) != 0
     }
 
+    /// See `forked`.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed) != 0
+    }
+
     /// The Ps that have ever been in use.
     pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
         self.allp.iter().map_while(Link::get)

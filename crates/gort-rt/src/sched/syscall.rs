@@ -28,6 +28,7 @@
 
 #![allow(unsafe_code)]
 
+use super::state::SCHED;
 use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
@@ -134,6 +135,10 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
 /// That of [`Entry::sys`].
 #[inline(never)]
 unsafe fn again(gp: &'static G, nr: usize, regs: Regs) -> usize {
+    if SCHED.is_forked() {
+        // SAFETY: the caller's contract, passed on.
+        return unsafe { regs.trap(nr) };
+    }
     let counted = threads::enter();
     let start = nanotime();
     entersyscallblock(gp, numbered(nr), slot::here());
@@ -176,7 +181,8 @@ unsafe impl Entry for Scheduled {
 
     #[inline(always)]
     unsafe fn sysblock(nr: usize, regs: Regs) -> usize {
-        let Some(gp) = current() else {
+        // In a forked child there is nobody to give the P to.
+        let Some(gp) = current().filter(|_| !SCHED.is_forked()) else {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
