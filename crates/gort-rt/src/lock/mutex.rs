@@ -25,6 +25,8 @@ use gort_sys::context::slot;
 pub(crate) enum Rank {
     /// The scheduler's lists.
     Sched = 1,
+    /// Dead goroutines.
+    Dead,
     /// Address space for stacks.
     Stack,
     /// Free stacks.
