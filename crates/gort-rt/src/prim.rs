@@ -17,6 +17,7 @@ pub(crate) use core::sync::atomic::{
 
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
+use gort_sys::types::MembarrierCommand;
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
@@ -26,6 +27,11 @@ pub(crate) const PROCS: usize = 1024;
 
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
+
+/// A full fence on every running thread of the process; whether it could be had.
+pub(crate) fn membarrier() -> bool {
+    gort_sys::raw::membarrier(MembarrierCommand::PRIVATE_EXPEDITED, 0, 0).is_ok()
+}
 
 /// Around a `const fn` that makes atomics: loom's are made at run time, so that a model's version of
 /// this takes the `const` away.
@@ -78,6 +84,13 @@ impl<T> Link<T> {
         unsafe { self.0.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// What is there, read before whatever is read after it.
+    #[inline(always)]
+    pub(crate) fn acquire(&self) -> Option<&'static T> {
+        // SAFETY: as for `get`. Acquire: keeps the order of the reads, pairs with no one store.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
     #[inline(always)]
     pub(crate) fn set(&self, to: Option<&'static T>) {
         self.0.store(
@@ -117,6 +130,13 @@ impl Word {
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// The value, read before whatever is read after it.
+    #[inline(always)]
+    pub(crate) fn acquire(&self) -> usize {
+        // Acquire: keeps the order of the reads, pairs with no one store.
+        self.0.load(Ordering::Acquire)
     }
 
     #[inline(always)]

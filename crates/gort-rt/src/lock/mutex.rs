@@ -23,8 +23,10 @@ use gort_sys::context::slot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {
+    /// Who takes Ps.
+    Retake = 1,
     /// The scheduler's lists.
-    Sched = 1,
+    Sched,
     /// Dead goroutines.
     Dead,
     /// Address space for stacks.

@@ -5,6 +5,7 @@
 
 pub(crate) mod deque;
 pub(crate) mod g;
+pub(crate) mod hold;
 pub(crate) mod list;
 pub(crate) mod m;
 pub(crate) mod p;

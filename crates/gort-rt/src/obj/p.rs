@@ -47,6 +47,41 @@ pub(crate) struct P {
     pub(crate) spawned: Word,
     pub(crate) exited: Word,
     pub(crate) steals: Word,
+    /// Somebody wants the goroutine that runs to let others go first. Written by anybody.
+    pub(crate) preempt: Word,
+    /// What sysmon has seen here.
+    pub(crate) seen: Seen,
+}
+
+/// What sysmon has seen of a P, and when. Written by sysmon only.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The P's tick, and since when it has been that: since when one goroutine runs.
+    pub(crate) tick: Word,
+    pub(crate) since: Word,
+    /// That goroutine's count of system calls and whether it is in one, and since when.
+    pub(crate) call: Word,
+    pub(crate) call_since: Word,
+    /// The thread's CPU time.
+    pub(crate) cpu: Word,
+    /// Since when the goroutine has been asked to yield; 0 if it has not.
+    pub(crate) asked: Word,
+    /// Whether the P is to be taken.
+    pub(crate) verdict: Word,
+}
+
+impl Seen {
+    pub(crate) const fn nothing() -> Seen {
+        Seen {
+            tick: Word::new(0),
+            since: Word::new(0),
+            call: Word::new(0),
+            call_since: Word::new(0),
+            cpu: Word::new(0),
+            asked: Word::new(0),
+            verdict: Word::new(0),
+        }
+    }
 }
 
 impl P {
@@ -66,6 +101,8 @@ impl P {
             spawned: Word::new(0),
             exited: Word::new(0),
             steals: Word::new(0),
+            preempt: Word::new(0),
+            seen: Seen::nothing(),
         }
     }
 

@@ -8,8 +8,8 @@ use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence};
 
-/// Every so many rounds the global queue goes first, then the ring, or two goroutines that keep
-/// readying each other by way of `next` would starve both.
+/// Every so many rounds one of the global queues or the ring goes first, in turn, or two goroutines
+/// that keep readying each other by way of `next` would starve them.
 pub(crate) const GLOBAL_TICK: usize = 61;
 
 /// Rounds of looking at every other P.
@@ -27,15 +27,10 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             continue;
         }
         let pp = mp.pp();
-        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
-            if SCHED.runqsize.load(Ordering::Relaxed) != 0
-                && let Some(gp) = SCHED.lock().globrunqget(pp, 1)
-            {
-                return gp;
-            }
-            if let Some(gp) = pp.runq.get_oldest() {
-                return gp;
-            }
+        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
+            && let Some(gp) = fair(pp)
+        {
+            return gp;
         }
         if let Some((gp, _inherits)) = pp.runq.get() {
             return gp;
@@ -52,6 +47,18 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             return gp;
         }
     }
+}
+
+/// Every queue in its turn, so that none can starve another.
+fn fair(pp: &'static P) -> Option<&'static G> {
+    let turn = pp.schedtick.get() / GLOBAL_TICK;
+    let global = SCHED.runqsize.load(Ordering::Relaxed) != 0;
+    (turn..turn + 3).find_map(|queue| match queue % 3 {
+        0 if global => SCHED.lock().globrunqget(pp, 1),
+        1 if global => SCHED.lock().hogget(),
+        2 => pp.runq.get_oldest(),
+        _ => None,
+    })
 }
 
 /// Looks for work at the other Ps, unless half of the busy ones are looking already.

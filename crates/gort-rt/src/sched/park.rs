@@ -10,10 +10,10 @@
 
 use super::find::GLOBAL_TICK;
 use super::state::{SCHED, runqput};
-use super::{exit, spawn, wake, worker};
+use super::{door, exit, preempt, spawn, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
-use crate::obj::m::{self, M};
+use crate::obj::m::M;
 use crate::obj::p::P;
 use crate::prim::Ordering;
 use crate::throw::throw;
@@ -23,6 +23,10 @@ use gort_sys::context::{slot, switch};
 const YIELD: usize = 1;
 /// [`G::after`]: it is over.
 pub(crate) const EXIT: usize = 2;
+/// [`G::after`]: it has run long enough, others go first.
+const PREEMPT: usize = 3;
+/// [`G::after`]: it has no P.
+const REQUEUE: usize = 4;
 // Anything else is the `Commit` of a goroutine that parks.
 
 /// What completes a park: called when nobody is on the goroutine's stack any more. `false` calls
@@ -57,11 +61,8 @@ pub fn gosched() {
         let _ = gort_sys::raw::sched_yield();
         return;
     };
-    slot::lock();
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0
-        || SCHED.stopping()
-        || !gp.mp().pp().runq.is_empty()
-    {
+    let pp = door::open(gp);
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
         leave(gp, YIELD, 0);
     }
     slot::unlock();
@@ -73,7 +74,7 @@ pub fn gosched() {
 /// Must be called on a goroutine.
 pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
     let gp = here();
-    slot::lock();
+    door::open(gp);
     gp.waitreason.set(reason as usize);
     leave(gp, commit as *const () as usize, arg);
     gp.waitreason.set(0);
@@ -83,9 +84,9 @@ pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
 /// Makes a parked goroutine runnable. From any thread, by the one party that has taken the
 /// goroutine from where its `commit` put it; twice is a throw. Go: `goready`.
 pub fn goready(gp: &'static G) {
-    slot::lock();
+    let pp = door::open_anywhere();
     gp.status.readied();
-    match m::current().and_then(|mp| mp.p.get()) {
+    match pp {
         Some(pp) => runqput(pp, gp, true),
         None => SCHED.lock().globrunqput(gp),
     }
@@ -96,9 +97,28 @@ pub fn goready(gp: &'static G) {
 /// Ends the goroutine.
 fn end() -> ! {
     let gp = here();
-    slot::lock();
+    door::open(gp);
     leave(gp, EXIT, 0);
     throw("a goroutine that was over went on")
+}
+
+/// `gp`, inside a door, lets others go first: it has run long enough. Go: `gopreempt_m`.
+#[cold]
+pub(crate) fn gopreempt(gp: &'static G) {
+    leave(gp, PREEMPT, 0);
+}
+
+/// `gp`, inside a door without a P, goes to the end of the global queue, and comes back with one.
+/// Its M, which can run nothing, sleeps.
+pub(crate) fn requeue(gp: &'static G) {
+    gp.after.set(REQUEUE);
+    let mp = gp.mp();
+    let from = core::ptr::from_ref(gp).expose_provenance();
+    // SAFETY: nobody is on g0 while its M runs a goroutine.
+    let left = unsafe {
+        switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left)
+    };
+    arrived(gp, left);
 }
 
 /// Goes from `gp` to whatever is next, and comes back when somebody resumes `gp`.
@@ -134,7 +154,7 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
 #[cold]
 fn alone(after: usize) {
     match after {
-        YIELD => {}
+        YIELD | PREEMPT => {}
         EXIT => gort_sys::raw::exit_group(0),
         _ => throw("a goroutine waits in a process that it forked: the runtime stayed behind"),
     }
@@ -198,6 +218,17 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
             wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
+        PREEMPT => {
+            gp.status.yielded();
+            mp.pp().preempt.set(0);
+            SCHED.lock().hogput(gp);
+            wake_another();
+        }
+        REQUEUE => {
+            gp.status.requeued();
+            SCHED.lock().globrunqput(gp);
+            preempt::make_room();
+        }
         commit => {
             gp.status.parked();
             // SAFETY: `gopark` stored a `Commit` here.

@@ -11,6 +11,7 @@
 
 #![allow(unsafe_code)]
 
+use super::door;
 use super::park::gostart;
 use super::state::{SCHED, runqput};
 use super::wake::wakep;
@@ -18,7 +19,6 @@ use crate::host;
 use crate::lock::{Mutex, Rank};
 use crate::obj::deque::Deque;
 use crate::obj::g::{G, SHARED_TLS, current, setg_at};
-use crate::obj::m;
 use crate::obj::p::P;
 use crate::prim::Ordering;
 use crate::stack::{self, DEFAULT_CLASS, Slot};
@@ -65,8 +65,7 @@ pub struct Spawn {
 /// `entry(data)` may be called once, on any thread. With `shared_tls` it and all it calls must keep
 /// nothing of a thread-local variable across anything that may park or yield.
 pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
-    slot::lock();
-    let made = make(spawn);
+    let made = make(door::open_anywhere(), spawn);
     if made.is_ok() {
         wakep();
     }
@@ -74,8 +73,7 @@ pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
     made
 }
 
-fn make(spawn: &Spawn) -> Result<u64, Errno> {
-    let pp = m::current().and_then(|mp| mp.p.get());
+fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
     let own = match spawn.stack {
         Some(bytes) => Some(own_slot(bytes)?),
         None => None,
@@ -273,6 +271,9 @@ fn settle(gp: &'static G, slot: &'static Slot) {
     };
     gp.slot.set(Some(slot));
     gp.fs.set(fs);
+    let room = slot.room();
+    gp.stack_lo.set(room.lo + room.guard);
+    gp.stack_hi.set(top);
     // SAFETY: the top of a stack that nobody is on.
     gp.sp.set(unsafe { switch::prepare(top, gostart) });
 }

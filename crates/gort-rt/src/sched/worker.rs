@@ -11,7 +11,8 @@
 #![allow(unsafe_code)]
 
 use super::state::SCHED;
-use super::{exit, find, lockm, park, spawn};
+use super::{find, lockm, park, retake, spawn, sysmon};
+use super::exit;
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -33,6 +34,7 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     mp.tid.store(raw::gettid().0, Ordering::Relaxed);
     setg(&mp.g0);
     slot::lock();
+    mp.sigmask.store(super::preempt::thread_mask(), Ordering::Relaxed);
     {
         let _lists = SCHED.lock();
         mp.alllink.set(SCHED.allm.get());
@@ -74,6 +76,9 @@ pub(crate) unsafe extern "C" fn left(from: usize) -> ! {
         unsafe { host::carry(gp.fs.get(), mp.fs.get()) };
     }
     mp.curg.set(None);
+    if mp.p.is_taken() {
+        mp.p.set(None);
+    }
     let ended = gp.after.get() == park::EXIT && mp.lockedg.is(gp);
     park::finish(mp, gp);
     if ended {
@@ -88,6 +93,9 @@ fn schedule(mp: &'static M) -> ! {
         if let Some(gp) = mp.lockedg.get() {
             lockm::stoplockedm(mp);
             execute(mp, gp);
+        }
+        if mp.p.get().is_none() {
+            stopm(mp);
         }
         let gp = mp.handoff.take().unwrap_or_else(|| find::findrunnable(mp));
         if mp.is_spinning() {
@@ -132,12 +140,15 @@ fn execute(mp: &'static M, gp: &'static G) -> ! {
 
 /// `mp` owns `pp` from here on. Go: `acquirep`.
 pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
-    if !mp.p.is_none() {
+    if mp.p.get().is_some() {
         throw("acquirep: the M has a P already");
     }
     pp.m.set(Some(mp));
     pp.set_status(PStatus::Running);
     mp.p.set(Some(pp));
+    if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
+        sysmon::awaken();
+    }
 }
 
 /// `mp` no longer owns its P. Go: `releasep`.
@@ -152,7 +163,7 @@ pub(crate) fn releasep(mp: &'static M) -> &'static P {
 /// Sleeps until somebody has a P for `mp`. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) {
     let mut lists = SCHED.lock();
-    if lists.runq.len() != 0
+    if lists.queued()
         && let Some(pp) = lists.pidleget()
     {
         // Queued by somebody who found no M to wake, and could make none.
@@ -190,6 +201,7 @@ fn mexit(mp: &'static M) -> ! {
         }
     }
     super::wake::handoffp(releasep(mp));
+    retake::unwatched();
     // Not before: until here no thread may be made from this one.
     mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.
