@@ -1,6 +1,6 @@
 //! G, M and P as far as taking Ps needs them.
 
-#[path = "../../src/obj/hold.rs"]
+#[path = "../../../src/obj/hold.rs"]
 pub(crate) mod hold;
 
 pub(crate) mod g {
@@ -134,6 +134,8 @@ pub(crate) mod p {
         pub(crate) preempt: Ghost,
         pub(crate) handed_off: Ghost,
         status: Ghost,
+        /// How often it was taken.
+        pub(crate) taken: Ghost,
         /// What belongs to its owner: a count of uses, plain; how many there really were, and
         /// whether somebody is at it.
         pub(crate) uses: Word,
@@ -150,6 +152,7 @@ pub(crate) mod p {
                 preempt: Ghost::new(),
                 handed_off: Ghost::new(),
                 status: Ghost::new(),
+                taken: Ghost::new(),
                 uses: Word::new(0),
                 used: Ghost::new(),
                 busy: Ghost::new(),
