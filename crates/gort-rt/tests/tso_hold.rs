@@ -62,6 +62,7 @@ const PLAIN: Model<'_> = Model {
     needed: 1,
     running: 1,
     queued: 0,
+    hogs: false,
     others: &[&take],
 };
 
@@ -230,13 +231,16 @@ fn another_p() {
 /// A call that lasts: B runs with A's P, and A queues when it comes back, or is told that others wait.
 #[test]
 fn system_call() {
-    for asked in [0, 1] {
+    for asked in [false, true] {
         let outcomes = check(&Model {
             ms: 2,
             goroutines: &[
                 &|a| {
-                    World::get().p[0].preempt.set(asked);
-                    entersyscall(a);
+                    if asked {
+                        let pp = &World::get().p[0];
+                        pp.preempt.set(pp.schedtick.get());
+                    }
+                    entersyscall(a, 1);
                     exitsyscall(a);
                     visit(a);
                 },
@@ -249,6 +253,26 @@ fn system_call() {
     }
 }
 
+/// The call is over and B runs: A takes the P back from B.
+#[test]
+fn system_call_against_a_hog() {
+    let outcomes = check(&Model {
+        ms: 2,
+        goroutines: &[
+            &|a| {
+                entersyscall(a, 1);
+                exitsyscall(a);
+                visit(a);
+            },
+            &exit,
+        ],
+        queued: 1,
+        hogs: true,
+        ..PLAIN
+    });
+    assert_eq!(outcomes, [(0, 0), (1, 0), (1, 1), (2, 1), (3, 0), (3, 1)]);
+}
+
 /// A call that is known to wait.
 #[test]
 fn blocking_call() {
@@ -256,7 +280,7 @@ fn blocking_call() {
         ms: 2,
         goroutines: &[
             &|a| {
-                entersyscallblock(a);
+                entersyscallblock(a, 1, slot::here());
                 exitsyscall(a);
                 visit(a);
             },
@@ -299,7 +323,7 @@ fn stop_the_world() {
 fn stop_the_world_during_a_call() {
     let outcomes = check(&Model {
         goroutines: &[&|a| {
-            entersyscall(a);
+            entersyscall(a, 1);
             exitsyscall(a);
             visit(a);
             exit(a);

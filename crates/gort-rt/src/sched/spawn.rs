@@ -85,6 +85,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
     gp.slot.set(own);
     gp.sp.set(0);
     gp.fs.set(0);
+    gp.slowcall.set(0);
     gp.entry.set(spawn.entry as *const () as usize);
     gp.data.set(spawn.data);
     gp.name.set(spawn.name.0);

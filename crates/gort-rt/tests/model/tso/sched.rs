@@ -142,6 +142,7 @@ pub(crate) mod state {
 }
 
 pub(crate) mod park {
+    use super::door::Line;
     use super::own::take_on;
     use super::state::SCHED;
     use crate::obj::g::G;
@@ -204,7 +205,6 @@ pub(crate) mod park {
         match gp.after.get() {
             0 => SCHED.lock().globrunqput(gp),
             1 => {
-                mp.pp().preempt.set(0);
                 mp.pp().work();
                 SCHED.lock().globrunqput(gp);
             }
@@ -220,10 +220,37 @@ pub(crate) mod park {
         leave(gp, After::Preempt);
     }
 
-    pub(crate) fn requeue(gp: &'static G) {
+    pub(crate) fn requeue(gp: &'static G, _: Line) {
         SCHED.requeued.bump();
         leave(gp, After::Queue);
     }
+}
+
+pub(crate) mod preempt {
+    use super::retake::retake;
+    use super::state::SCHED;
+    use crate::obj::m::M;
+    use crate::obj::p::{P, PStatus};
+    use crate::world::World;
+
+    /// Whoever runs is a hog, if the model has hogs.
+    pub(crate) fn seize() -> Option<&'static P> {
+        let wanted = |pp: &P| pp.status() == PStatus::Running && !SCHED.stopping();
+        let seized = World::get().hogs.then(|| retake(wanted).pop())??;
+        seized.taken.bump();
+        Some(seized)
+    }
+
+    pub(crate) fn quiet(_: &'static M) {}
+}
+
+/// There is no limit.
+pub(crate) mod threads {
+    pub(crate) fn enter() -> bool {
+        false
+    }
+
+    pub(crate) fn leave() {}
 }
 
 pub(crate) mod wake {

@@ -24,6 +24,8 @@ pub(crate) struct World {
     pub(crate) g: [G; GS],
     pub(crate) procs: usize,
     needed: usize,
+    /// Whether who comes back without a P takes it from whoever runs.
+    pub(crate) hogs: bool,
     /// What each M is to run next, given to it without a lock.
     pub(crate) links: [Link<G>; MS],
 }
@@ -58,6 +60,8 @@ pub(crate) struct Model<'a> {
     pub(crate) with_p: usize,
     /// How many of the others are queued; what is left waits for somebody to switch to it.
     pub(crate) queued: usize,
+    /// Whether who comes back without a P takes it from whoever runs.
+    pub(crate) hogs: bool,
     /// Threads that are no Ms.
     pub(crate) others: &'a [&'a dyn Fn()],
 }
@@ -72,6 +76,7 @@ pub(crate) fn check(model: &Model<'_>) -> Vec<(usize, usize)> {
         g: std::array::from_fn(|i| G::new(first + i)),
         procs: model.procs,
         needed: model.needed,
+        hogs: model.hogs,
         links: [const { Link::none() }; MS],
     }));
     WORLD.set(Some(w));
