@@ -1,6 +1,6 @@
 //! The end of goroutines. Go: `goexit0`, `gdestroy`, `gfput`.
 
-use super::spawn::{BATCH, KEEP};
+use super::spawn;
 use super::state::SCHED;
 use super::wake::wakep;
 use crate::obj::g::G;
@@ -19,10 +19,7 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.slots.put(slot);
     }
     pp.exited.bump();
-    pp.gfree.push(gp);
-    if pp.gfree.len() > KEEP {
-        pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
-    }
+    spawn::gfput(pp, gp);
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
         feed(pp);
     }
