@@ -121,7 +121,11 @@ fn start(mp: Option<&'static M>) {
         mp.p.set(None);
         acquirep(mp, pp);
     }
-    SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    {
+        // Under the lock: sysmon either sees this before it sleeps, or is seen to sleep.
+        let _lists = SCHED.lock();
+        SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    }
     if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
         sysmon::awaken();
     }
