@@ -12,12 +12,12 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::retake::retake;
 use super::state::{Lists, MAX_PROCS, SCHED};
 use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
+use super::{door, preempt};
 use crate::obj::g::current;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -80,6 +80,12 @@ fn stop(mp: Option<&'static M>) {
         let taken = retake(|pp| pp.status() == PStatus::Running);
         while let Some(pp) = taken.pop() {
             stopped(&mut SCHED.lock(), pp);
+        }
+        // Who opens doors all the time finds each mark in time: he has to be asked.
+        for pp in SCHED.ps() {
+            if let (PStatus::Running, Some(mp)) = (pp.status(), pp.m.get()) {
+                preempt::request(pp, mp);
+            }
         }
         SCHED.stopnote.sleep_for(LOOK);
     }
