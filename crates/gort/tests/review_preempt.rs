@@ -10,7 +10,8 @@
 mod support;
 
 use gort::runtime::{gomaxprocs, stats};
-use gort::syscall::{nanosleep, types::Timespec};
+use gort::syscall::types::{PipeFlags, Timespec};
+use gort::syscall::{nanosleep, raw};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use std::time::{Duration, Instant};
 #[test]
 fn setuid_returns() {
     let _watchdog = support::watchdog();
+    let _one = support::serial();
     // SAFETY: plain values.
     let same = || unsafe { libc::setuid(libc::getuid()) };
     assert_eq!(gort::run(same), 0);
@@ -74,4 +76,29 @@ fn a_forked_child_makes_calls_that_wait() {
         assert_eq!(libc::WEXITSTATUS(status), 7, "{status:#x}");
         queued.join().unwrap();
     });
+}
+
+/// The rescue needs a descriptor to see how a thread is; a program that has none left needs the rescue.
+#[test]
+fn rescue_works_without_descriptors() {
+    let _watchdog = support::watchdog();
+    let _one = support::serial();
+    gomaxprocs(Some(1));
+    let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
+    let (reader, writer) = (pipe.reader, pipe.writer);
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: a local structure.
+    assert_eq!(unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) }, 0);
+    let none = libc::rlimit { rlim_cur: 0, ..limit };
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &none) }, 0);
+    let read = gort::run(|| {
+        let read = gort::go(move || raw::read(&reader, &mut [0]));
+        gort::gosched();
+        gort::go(move || raw::write(&writer, b"x")).join().unwrap().unwrap();
+        read.join().unwrap()
+    });
+    // SAFETY: as above.
+    assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &limit) }, 0);
+    assert_eq!(read, Ok(1));
 }

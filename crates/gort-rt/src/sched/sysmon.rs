@@ -283,13 +283,15 @@ fn waiting(pp: &'static P) -> bool {
     !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0
 }
 
-/// Whether `mp`'s thread has slept since the last look, and still does.
+/// Whether `mp`'s thread has slept since the last look, and still does. If that cannot be told (no
+/// `/proc`, no descriptor left) a thread that has used no CPU time counts: one that gets no CPU loses
+/// its P in vain, but without the rescue all could wait for ever.
 fn sleeps(pp: &'static P, mp: &'static M) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     let Some(cpu) = cpu_time(tid) else { return false };
     let before = pp.seen.cpu.get();
     pp.seen.cpu.set(cpu as usize);
-    before == cpu as usize && is_running(tid) == Some(false)
+    before == cpu as usize && is_running(tid) != Some(true)
 }
 
 /// A goroutine that has been running for `ran`.
