@@ -92,10 +92,13 @@ pub fn goready(gp: &'static G) {
         Some(pp) => {
             pp.readied.set(pp.schedtick.get());
             runqput(pp, gp, true);
+            wake::wakep();
         }
-        None => SCHED.lock().globrunqput_urgent(gp),
+        None => {
+            SCHED.lock().globrunqput_urgent(gp);
+            preempt::make_room_from_outside();
+        }
     }
-    wake::wakep();
     slot::unlock();
 }
 

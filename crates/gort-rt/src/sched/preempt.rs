@@ -171,6 +171,14 @@ pub(crate) fn make_room() {
     sysmon::hurry();
 }
 
+/// The same for who has no P and cannot look for a hog to take one from: there is one.
+pub(crate) fn make_room_from_outside() {
+    wake::wakep();
+    if SCHED.npidle.load(Ordering::Relaxed) == 0 && hog().is_some() {
+        sysmon::hurry();
+    }
+}
+
 /// What the handler of [`SIGNAL`] calls: whether the signal was the runtime's own. If not it is the
 /// program's. Good in a handler, on any thread.
 pub fn on_signal(frame: &mut SignalFrame) -> bool {

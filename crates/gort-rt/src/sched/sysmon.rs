@@ -33,7 +33,7 @@ use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU64, Ordering, Word};
+use crate::prim::{AtomicU64, Ordering, Word, fence};
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
@@ -63,8 +63,10 @@ const SPARE: u64 = 10 * MILLI;
 /// `setuid` waits until every thread has handled the one.
 const MASK: SigSet = SigSet::FULL.without(Signal(32)).without(Signal(33));
 
-/// How long the present nap is, in nanoseconds.
-static NAP: AtomicU64 = AtomicU64::new(0);
+/// How long the present nap is, in nanoseconds; [`AWAKE`] between naps.
+static NAP: AtomicU64 = AtomicU64::new(AWAKE);
+/// Longer than any: whoever hurries sysmon while it looks has it look again.
+const AWAKE: u64 = u64::MAX;
 
 /// Starts the thread.
 ///
@@ -106,10 +108,13 @@ fn nap(time: u64) {
     NAP.store(time, Ordering::Relaxed);
     SCHED.sysmonnote.sleep_for(time);
     SCHED.sysmonnote.clear();
-    NAP.store(0, Ordering::Relaxed);
+    NAP.store(AWAKE, Ordering::Relaxed);
+    // SeqCst: between this and the queues that are looked at now, as `wakep` has it the other way round.
+    fence(Ordering::SeqCst);
 }
 
-/// Somebody waits who should not have to wait for the end of a long nap.
+/// Somebody waits who should not have to wait for the end of a long nap. Who has queued something has
+/// called `wakep` since, for its fence.
 pub(crate) fn hurry() {
     if NAP.load(Ordering::Relaxed) > MIN_RUN {
         SCHED.sysmonnote.wakeup();
