@@ -134,10 +134,14 @@ pub(crate) fn quiet(mp: &'static M) {
     if mp.signalled.load(Ordering::Relaxed) == 0 {
         return;
     }
-    // Not for ever: the thread may have the signal blocked.
     let end = nanotime() + MIN_RUN;
-    while mp.signalled.load(Ordering::Relaxed) != 0 && nanotime() < end {
+    while mp.signalled.load(Ordering::Relaxed) != 0 {
         spin_loop();
+        if nanotime() >= end {
+            // The thread has it blocked, or the program has put its own handler there: not again
+            // before every call.
+            mp.signalled.store(0, Ordering::Relaxed);
+        }
     }
 }
 
