@@ -116,6 +116,12 @@ pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
 }
 
+/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+#[cold]
+pub(crate) fn goyield(gp: &'static G) {
+    leave(gp, YIELD, 0);
+}
+
 /// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
 /// Its M, which can run nothing, sleeps.
 pub(crate) fn requeue(gp: &'static G, line: door::Line) {
