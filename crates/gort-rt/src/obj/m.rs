@@ -51,9 +51,10 @@ pub(crate) struct M {
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
-    /// When sysmon looks at it again while it is there, and its CPU time at the last look. Written by
-    /// sysmon, and by whoever puts it there.
+    /// When sysmon looks at it again while it is there, how long it waits after a signal, and its CPU
+    /// time at the last look. Written by sysmon, and by whoever puts it there.
     pub(crate) look_at: Word,
+    pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
 }
 
@@ -81,6 +82,7 @@ impl M {
             astray: Word::new(0),
             astraylink: Link::none(),
             look_at: Word::new(0),
+            patience: Word::new(0),
             cpu_seen: Word::new(0),
         }
     }

@@ -47,7 +47,8 @@ const SHORTEST: u64 = 20 * MICRO;
 const LONGEST: u64 = 10 * MILLI;
 /// While a goroutine that may be a hog keeps others waiting.
 const WATCHFUL: u64 = MILLI;
-/// While one that has been asked to yield has not.
+/// While one that has been asked to yield has not. Twice that, and so on, up to [`WATCHFUL`], for
+/// one without a P: signals cannot hit a long function of C's, and cost it time.
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
@@ -235,7 +236,11 @@ fn stray(mp: &'static M, now: u64) -> u64 {
     let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
     let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
     mp.cpu_seen.set(cpu as usize);
-    let within = if runs { URGENT } else { LONGEST };
+    // New in the list, or awake again, or signalled before.
+    let last = if at == 0 || !runs { 0 } else { mp.patience.get() as u64 };
+    let patience = (2 * last).clamp(URGENT, WATCHFUL);
+    mp.patience.set(patience as usize);
+    let within = if runs { patience } else { LONGEST };
     mp.look_at.set((now + within) as usize);
     within
 }
