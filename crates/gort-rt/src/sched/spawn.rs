@@ -14,6 +14,7 @@
 use super::door;
 use super::park::gostart;
 use super::state::{Lists, SCHED, runqput};
+use super::syscall::reentersyscall;
 use super::wake::wakep;
 use crate::host;
 use crate::obj::g::{G, SHARED_TLS, current, setg_at};
@@ -176,11 +177,30 @@ unsafe fn new_g(_lists: &mut Lists, at: *mut G) -> &'static G {
 
 /// A slot for a stack of a size of its own.
 fn own_slot(bytes: usize) -> Result<&'static Slot, Errno> {
-    let class = stack::class_for(bytes, host::get().tls_reserve)?;
+    any_slot(stack::class_for(bytes, host::get().tls_reserve)?)
+}
+
+fn any_slot(class: usize) -> Result<&'static Slot, Errno> {
     match stack::get_global(class) {
         Some(slot) => Ok(slot),
         None => stack::take_fresh(class),
     }
+}
+
+/// The goroutine of a foreign thread: it has called C at the very beginning of its stack, which has
+/// `stack` bytes or the default size.
+pub(super) fn adopt(stack: Option<usize>) -> Result<&'static G, Errno> {
+    let slot = stack.map_or_else(|| any_slot(DEFAULT_CLASS), own_slot)?;
+    let gp = gfget(None).inspect_err(|_| stack::put_global(slot))?;
+    gp.name.set(0);
+    gp.kind.set(SHARED_TLS);
+    gp.parent.store(0, Ordering::Relaxed);
+    gp.goid.store(next_id(None) as u64, Ordering::Relaxed);
+    settle(gp, slot);
+    gp.status.made();
+    gp.status.execute();
+    reentersyscall(gp, slot::here().0, gp.stack_hi.get());
+    Ok(gp)
 }
 
 /// Gives `gp`, which is about to run for the first time, its stack and TLS block. On g0.

@@ -28,7 +28,8 @@
 
 use super::{door, park, wake};
 use crate::obj::g::{G, current};
-use crate::obj::p::PStatus;
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::slot;
 use crate::throw::{Say, throw, throw_with};
@@ -77,13 +78,17 @@ pub(crate) fn entersyscallblock(gp: &'static G) {
 fn block(gp: &'static G, pc: usize, sp: usize) {
     let pp = door::open(gp);
     reentersyscall(gp, pc, sp);
-    let mp = gp.mp();
+    hand_off(gp.mp(), pp);
+    slot::unlock();
+}
+
+/// `mp`, inside a door, goes on without `pp`, which others get now.
+pub(super) fn hand_off(mp: &'static M, pp: &'static P) {
     pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
-    slot::unlock();
 }
 
 /// The call is over: the goroutine goes on when it has a P. What waits: the goroutine, in the global
