@@ -33,7 +33,7 @@ use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word};
 use gort_sys::context::slot;
-use gort_sys::types::{SigHow, SigSet};
+use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 
@@ -72,8 +72,10 @@ pub(crate) fn start() -> Result<(), Errno> {
 
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
-    // The program's signal handlers are for other threads.
-    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
+    // The program's signal handlers are for other threads. libc's own two are for every thread:
+    // `setuid` waits until all have handled the second.
+    let mask = SigSet::FULL.without(Signal(32)).without(Signal(33));
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&mask));
     let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
