@@ -28,8 +28,8 @@ pub use sched::cgo::{
 pub use sched::completion::Completion;
 pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
-pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;

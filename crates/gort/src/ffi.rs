@@ -63,6 +63,7 @@
 
 use crate::{goexit, host, panic, runtime};
 use gort_sys::raw;
+use gort_sys::types::{SigAction, Signal};
 use std::any::Any;
 use std::ffi::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -241,17 +242,25 @@ fn die(payload: &(dyn Any + Send)) -> ! {
             let trace = panic::take_trace().map(|trace| format!("\n{trace}")).unwrap_or_default();
             let who = runtime::title();
             say(&if goexit::is_goexit(payload) {
-                format!("{who} called goexit in a callback from C, whose frames it cannot end{trace}")
+                format!(
+                    "{who} called goexit in a callback from C, whose frames it cannot end{trace}"
+                )
             } else {
                 let what = panic::message(payload);
-                format!("{who} panicked in a callback from C, which cannot be unwound: {what}{trace}")
+                format!(
+                    "{who} panicked in a callback from C, which cannot be unwound: {what}{trace}"
+                )
             });
         }
         // Let the first have its say.
         Err(other) if other != thread => loop {
             let _ = raw::pause();
         },
-        Err(_) => {}
+        // In its handler, which would be called again and again.
+        Err(_) => {
+            // SAFETY: what a signal without a handler does.
+            let _ = unsafe { raw::rt_sigaction(Signal::ABRT, Some(&SigAction::DEFAULT), None) };
+        }
     }
     abort()
 }

@@ -142,7 +142,8 @@ fn a_panic_that_does_not_come_through_c_goes_on() {
         for _ in 0..10 {
             let caught = catch_unwind(|| call_with(|| resume_unwind(Box::new(7))));
             assert_eq!(caught.unwrap_err().downcast_ref(), Some(&7));
-            let caught = catch_unwind(AssertUnwindSafe(|| call_blocking(|| resume_unwind(Box::new(8)))));
+            let caught =
+                catch_unwind(AssertUnwindSafe(|| call_blocking(|| resume_unwind(Box::new(8)))));
             assert_eq!(caught.unwrap_err().downcast_ref(), Some(&8));
             gort::gosched();
         }

@@ -118,9 +118,8 @@ pub(crate) fn requeue(gp: &'static G) {
     let mp = gp.mp();
     let from = core::ptr::from_ref(gp).expose_provenance();
     // SAFETY: nobody is on g0 while its M runs a goroutine.
-    let left = unsafe {
-        switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left)
-    };
+    let left =
+        unsafe { switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left) };
     arrived(gp, left);
 }
 

@@ -201,9 +201,8 @@ fn look(now: u64) -> Found {
     }
     if take {
         // The goroutine may have changed since; then there is nothing to take it for.
-        let taken = retake(|pp| {
-            pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get()
-        });
+        let taken =
+            retake(|pp| pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get());
         while let Some(pp) = taken.pop() {
             found.acted = true;
             match pp.seen.verdict.get() {
@@ -285,8 +284,7 @@ fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
         return Verdict::Leave(LONGEST);
     }
     // Those who have waited for something do not wait for the end of the slice, too.
-    let urgent =
-        pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
+    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
     let slice = if urgent { MIN_RUN } else { preempt::slice() };
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));
