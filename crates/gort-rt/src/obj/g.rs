@@ -20,7 +20,7 @@ use gort_sys::context::slot;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct G {
-    /// Where it goes on, while it does not run.
+    /// Where it goes on, while it does not run; while it is in C, where its stack begins to be free.
     pub(crate) sp: Word,
     /// Its thread pointer; 0 until it has a slot, and for one that shares its thread's.
     pub(crate) fs: Word,
@@ -55,6 +55,10 @@ pub struct G {
     /// Where it called the kernel or C: for traces. Written by itself, 0 outside.
     pub(crate) syscallpc: Word,
     pub(crate) syscallsp: Word,
+    /// The number of that call, plus one; 0 for C.
+    pub(crate) syscallnr: Word,
+    /// The number, plus one, of the last call that took so long that the P was taken.
+    pub(crate) slowcall: Word,
     /// Bits of what kind it is. Fixed while it lives.
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
@@ -90,6 +94,8 @@ impl G {
             syscalltick: Word::new(0),
             syscallpc: Word::new(0),
             syscallsp: Word::new(0),
+            syscallnr: Word::new(0),
+            slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
             name_len: Word::new(0),

@@ -9,14 +9,13 @@
 //! # How
 //!
 //! ```text
-//!     M's own stack (g0)             goroutine's stack
-//!     higher |  mstart      |        |  goroutine's code  |
-//!      g0_sp |--------------|  <---  |  cgocall           |  syscallsp
-//!            |  C           |        |                    |
-//!            |  cgocallback |  --->  |--------------------|
-//!      g0_sp |--------------|        |  run               |
-//!            |              |  <---  |  callback, cgocall |  syscallsp
-//!     lower  |  C           |        |                    |
+//!             M's own stack (g0)            goroutine's stack
+//!      higher |  mstart      |        |  goroutine's code, cgocall |
+//!  M::g0_sp > |--------------|  <---  |----------------------------| < G::sp
+//!             |  C           |        |                            |
+//!             |  cgocallback |  --->  |  callback, cgocall         |
+//!  M::g0_sp > |--------------|  <---  |----------------------------| < G::sp
+//!       lower |  C           |        |                            |
 //! ```
 //!
 //! [`cgocall`] is a system call as the scheduler sees it, made on g0. The thread pointer stays the
@@ -40,12 +39,13 @@
 //! # Safety
 //!
 //! While a goroutine is in C its status keeps it from being pre-empted, and nobody else runs on its
-//! M: g0 is free but for C's frames. The goroutine's stack is free below `syscallsp`.
+//! M: g0 is free but for C's frames, and the goroutine's stack below where it has called C (`G::sp`).
+//! [`switch::systemstack`] notes for either side where it begins to be free.
 
 #![allow(unsafe_code)]
 
 use super::state::SCHED;
-use super::syscall::{entersyscall, entersyscallblock, exitsyscall, hand_off, reentersyscall};
+use super::syscall::{again, blocking, entersyscall, exitsyscall, hand_off, reentersyscall};
 use super::{lockm, sigstack};
 use crate::obj::g::{G, current, getg, setg};
 use crate::obj::m::M;
@@ -62,9 +62,6 @@ pub type CFunction = unsafe extern "C" fn(*mut c_void);
 /// What [`cgocallback`] calls. It does not unwind.
 pub type Callback = unsafe extern "C" fn(usize);
 
-/// What is left alone below a frame that calls [`switch::systemstack`]: that function's own, and some.
-const MARGIN: usize = 256;
-
 /// How much of g0 the scheduler needs, with what libc does for it there.
 const NEEDED: usize = 32 << 10;
 
@@ -80,8 +77,13 @@ pub unsafe fn cgocall(f: CFunction, arg: *mut c_void) {
         // SAFETY: the caller's contract.
         return unsafe { f(arg) };
     };
-    entersyscall(gp);
-    // SAFETY: the caller's contract.
+    let call = f as *const () as usize;
+    if gp.slowcall.get() == call {
+        // SAFETY: the caller's contract; the goroutine is in a system call.
+        return again(gp, call, || unsafe { asmcgocall(gp, f, arg) });
+    }
+    entersyscall(gp, call);
+    // SAFETY: as above.
     unsafe { asmcgocall(gp, f, arg) };
     exitsyscall(gp);
 }
@@ -91,16 +93,13 @@ pub unsafe fn cgocall(f: CFunction, arg: *mut c_void) {
 /// # Safety
 ///
 /// As for [`cgocall`].
-#[inline]
 pub unsafe fn cgocall_blocking(f: CFunction, arg: *mut c_void) {
     let Some(gp) = current() else {
         // SAFETY: the caller's contract.
         return unsafe { f(arg) };
     };
-    entersyscallblock(gp);
-    // SAFETY: the caller's contract.
-    unsafe { asmcgocall(gp, f, arg) };
-    exitsyscall(gp);
+    // SAFETY: the caller's contract; the goroutine is in a system call.
+    blocking(gp, f as *const () as usize, || unsafe { asmcgocall(gp, f, arg) });
 }
 
 /// Calls `f(arg)` on g0. Go: `asmcgocall`.
@@ -118,7 +117,7 @@ unsafe fn asmcgocall(gp: &'static G, f: CFunction, arg: *mut c_void) {
     // or other where a result would be.
     unsafe {
         let f = core::mem::transmute::<CFunction, unsafe extern "C" fn(usize) -> usize>(f);
-        switch::systemstack(f, arg.expose_provenance(), mp.g0_sp.get());
+        switch::systemstack(f, arg.expose_provenance(), mp.g0_sp.get(), gp.sp.as_ptr());
     }
     setg(gp);
 }
@@ -174,9 +173,9 @@ struct Call {
     arg: usize,
     mp: &'static M,
     gp: &'static G,
-    /// Where the goroutine called C.
-    pc: usize,
-    sp: usize,
+    /// The call that it comes out of.
+    call: usize,
+    from: (usize, usize),
     foreign: bool,
 }
 
@@ -185,7 +184,6 @@ struct Call {
 /// # Safety
 ///
 /// As for [`cgocallback`].
-#[inline(never)]
 pub(super) unsafe fn come_back(
     mp: &'static M,
     gp: &'static G,
@@ -193,21 +191,19 @@ pub(super) unsafe fn come_back(
     arg: usize,
     foreign: bool,
 ) {
-    let here = slot::here().1;
-    let (outer, g0_sp) = (slot::current(), mp.g0_sp.get());
-    let (pc, sp) = (gp.syscallpc.get(), gp.syscallsp.get());
-    mp.g0_sp.set((here - MARGIN) & !63);
-    check_stack(mp, gp, here);
+    check_stack(mp, gp);
+    let (outer, g0_sp, sp) = (slot::current(), mp.g0_sp.get(), gp.sp.get());
+    let from = (gp.syscallpc.get(), gp.syscallsp.get());
+    let call = Call { f, arg, mp, gp, call: gp.syscallnr.get(), from, foreign };
     lockm::tie(gp, mp);
-    let call = Call { f, arg, mp, gp, pc, sp, foreign };
-    // SAFETY: nobody is on the goroutine's stack below the frame that has called C.
+    // SAFETY: nobody is on the goroutine's stack below where it has called C.
     unsafe {
-        let call = (&raw const call).expose_provenance();
-        switch::systemstack(run, call, (sp - MARGIN) & !63);
+        switch::systemstack(run, (&raw const call).expose_provenance(), sp, mp.g0_sp.as_ptr());
     }
-    slot::set_current(outer);
     lockm::untie(gp, mp);
+    slot::set_current(outer);
     mp.g0_sp.set(g0_sp);
+    gp.sp.set(sp);
 }
 
 /// On the goroutine's stack: out of the system call, and in again.
@@ -222,14 +218,12 @@ unsafe extern "C" fn run(call: usize) -> usize {
     }
     // SAFETY: the contract of `cgocallback`.
     unsafe { (call.f)(call.arg) };
+    slot::lock();
+    reentersyscall(gp, call.call, call.from);
     if call.foreign {
-        slot::lock();
-        reentersyscall(gp, call.pc, call.sp);
         ended(mp);
-        slot::unlock();
-    } else {
-        reentersyscall(gp, call.pc, call.sp);
     }
+    slot::unlock();
     0
 }
 
@@ -257,8 +251,9 @@ fn ended(mp: &'static M) {
     }
 }
 
-/// The scheduler is about to work below `here`.
-fn check_stack(mp: &'static M, gp: &'static G, here: usize) {
+/// The scheduler is about to work below this frame.
+fn check_stack(mp: &'static M, gp: &'static G) {
+    let here = slot::here().1;
     if sigstack::contains(mp, here) {
         throw("a callback in a signal handler");
     }

@@ -1,6 +1,6 @@
 //! The end of goroutines. Go: `goexit0`, `gdestroy`, `gfput`.
 
-use super::spawn::{BATCH, KEEP};
+use super::spawn;
 use super::state::SCHED;
 use super::wake::wakep;
 use crate::obj::g::G;
@@ -17,10 +17,7 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.slots.put(slot);
     }
     pp.exited.bump();
-    pp.gfree.push(gp);
-    if pp.gfree.len() > KEEP {
-        pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
-    }
+    spawn::gfput(pp, gp);
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
         // Any P may have it, for any may take up who waits.
         pp.slots.clear();
@@ -37,7 +34,7 @@ pub(super) fn disown(gp: &'static G) {
     if let Some(slot) = gp.slot.take() {
         stack::put_global(slot);
     }
-    SCHED.lock().gfree.push(gp);
+    spawn::gfput_global(gp);
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
         feed();
     }

@@ -30,7 +30,7 @@
 use super::cgo::{Callback, come_back};
 use super::state::SCHED;
 use super::worker::{self, releasep};
-use super::{exit, lockm, retake, sigstack, spawn, wake};
+use super::{exit, lockm, retake, sigstack, spawn, threads, wake};
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
 use crate::prim::{Ordering, slot};
@@ -137,6 +137,9 @@ fn assign(mp: &'static M, gp: &'static G) {
     gp.m.set(Some(mp));
     lockm::tie(gp, mp);
     mp.curg.publish(gp);
+    mp.signalled.store(0, Ordering::Relaxed);
     worker::enroll(mp);
-    SCHED.lock().mcount += 1;
+    let mut lists = SCHED.lock();
+    lists.mcount += 1;
+    threads::check(&lists);
 }

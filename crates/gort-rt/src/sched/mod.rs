@@ -60,5 +60,6 @@ pub(crate) mod sysmon;
 pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod thread_state;
+pub(crate) mod threads;
 pub(crate) mod wake;
 pub(crate) mod worker;

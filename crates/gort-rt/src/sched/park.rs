@@ -44,6 +44,8 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// For another goroutine's blocking call to end: there are as many as may be.
+    ThreadLimit,
 }
 
 /// The goroutine this runs on; it is one.
@@ -111,10 +113,11 @@ pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
 }
 
-/// `gp`, inside a door without a P, goes to the end of the global queue, and comes back with one.
+/// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
 /// Its M, which can run nothing, sleeps.
-pub(crate) fn requeue(gp: &'static G) {
+pub(crate) fn requeue(gp: &'static G, line: door::Line) {
     gp.after.set(REQUEUE);
+    gp.after_arg.set(usize::from(line == door::Line::Waited));
     let mp = gp.mp();
     let from = core::ptr::from_ref(gp).expose_provenance();
     // SAFETY: nobody is on g0 while its M runs a goroutine.
@@ -219,12 +222,15 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
-            mp.pp().preempt.set(0);
             SCHED.lock().hogput(gp);
             wake_another();
         }
         REQUEUE => {
             gp.status.requeued();
+            if gp.after_arg.get() == 0 {
+                SCHED.lock().hogput(gp);
+                return wake::wakep();
+            }
             SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room();
         }

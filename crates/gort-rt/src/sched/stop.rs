@@ -175,8 +175,8 @@ fn bury(pp: &'static P) {
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);
     }
-    pp.gfree.move_to(&lists.gfree, usize::MAX);
     drop(lists);
+    super::spawn::gfpurge(pp);
     pp.slots.clear();
     pp.set_status(PStatus::Dead);
 }

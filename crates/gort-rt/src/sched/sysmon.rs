@@ -9,7 +9,9 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has run longer than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
-//! - a thread that goes on without a P is sent the signal until it reaches a door.
+//! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
+//!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
+//!   and by their CPU clock first.
 //!
 //! # How often
 //!
@@ -52,7 +54,7 @@ const EAGER: u32 = 50;
 /// Looks at nothing but idle Ps before the long sleep.
 const IDLE: u32 = 20;
 
-/// How long a goroutine that was asked to yield may go on with its P.
+/// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
@@ -91,7 +93,7 @@ unsafe extern "C" fn sysmon(_: usize) {
         looks = if found.acted { 0 } else { looks + 1 };
         delay = match looks {
             0 => SHORTEST,
-            ..EAGER => delay,
+            1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
         delay = delay.min(found.within).max(SHORTEST);
@@ -213,11 +215,23 @@ fn look(now: u64) -> Found {
             handoffp(pp);
         }
     }
-    astray(|mp| {
-        found.within = found.within.min(URGENT);
-        preempt::signal(mp);
-    });
+    astray(|mp| found.within = found.within.min(stray(mp, now)));
     found
+}
+
+/// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many
+/// nanoseconds to look again.
+fn stray(mp: &'static M, now: u64) -> u64 {
+    let at = mp.look_at.get() as u64;
+    if now < at {
+        return at - now;
+    }
+    let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
+    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    let within = if runs { URGENT } else { LONGEST };
+    mp.look_at.set((now + within) as usize);
+    within
 }
 
 /// What is to be done about `pp`.
@@ -251,7 +265,7 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     if !in_call && sleeps(pp, mp) {
         return stuck(pp, Why::Sleep, ran);
     }
-    overdue(pp, mp, now, ran)
+    overdue(pp, mp, ran)
 }
 
 /// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
@@ -278,7 +292,7 @@ fn sleeps(pp: &'static P, mp: &'static M) -> bool {
 }
 
 /// A goroutine that has been running for `ran`.
-fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
+fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
@@ -289,10 +303,11 @@ fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));
     }
-    let asked = seen.asked.get() as u64;
-    if asked == 0 {
-        seen.asked.set(now as usize);
-    } else if now.saturating_sub(asked) > PATIENCE {
+    // By its own clock: a thread that gets no CPU cannot have heard.
+    let cpu = seen.cpu.get() as u64;
+    if seen.asked.get() == 0 {
+        seen.asked.set(cpu as usize);
+    } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {
         return Verdict::Take(Why::Hog);
     }
     preempt::request(pp, mp);

@@ -1,6 +1,6 @@
 //! G, M and P as far as taking Ps needs them.
 
-#[path = "../../src/obj/hold.rs"]
+#[path = "../../../src/obj/hold.rs"]
 pub(crate) mod hold;
 
 pub(crate) mod g {
@@ -18,6 +18,8 @@ pub(crate) mod g {
         pub(crate) m: Quiet<M>,
         pub(crate) status: StatusWord,
         pub(crate) syscalltick: Ghost,
+        pub(crate) syscallnr: Ghost,
+        pub(crate) slowcall: Ghost,
         pub(crate) syscallpc: Ghost,
         pub(crate) syscallsp: Ghost,
         pub(crate) stack_lo: Ghost,
@@ -33,6 +35,8 @@ pub(crate) mod g {
                 m: Quiet::none(),
                 status: StatusWord::new(),
                 syscalltick: Ghost::new(),
+                syscallnr: Ghost::new(),
+                slowcall: Ghost::new(),
                 syscallpc: Ghost::new(),
                 syscallsp: Ghost::new(),
                 stack_lo: Ghost::new(),
@@ -85,6 +89,7 @@ pub(crate) mod m {
         pub(crate) left: Quiet<G>,
         pub(crate) astray: Ghost,
         pub(crate) astraylink: Link<M>,
+        pub(crate) look_at: Ghost,
     }
 
     impl M {
@@ -96,6 +101,7 @@ pub(crate) mod m {
                 left: Quiet::none(),
                 astray: Ghost::new(),
                 astraylink: Link::none(),
+                look_at: Ghost::new(),
             }
         }
 
@@ -134,6 +140,8 @@ pub(crate) mod p {
         pub(crate) preempt: Ghost,
         pub(crate) handed_off: Ghost,
         status: Ghost,
+        /// How often it was taken.
+        pub(crate) taken: Ghost,
         /// What belongs to its owner: a count of uses, plain; how many there really were, and
         /// whether somebody is at it.
         pub(crate) uses: Word,
@@ -150,6 +158,7 @@ pub(crate) mod p {
                 preempt: Ghost::new(),
                 handed_off: Ghost::new(),
                 status: Ghost::new(),
+                taken: Ghost::new(),
                 uses: Word::new(0),
                 used: Ghost::new(),
                 busy: Ghost::new(),
