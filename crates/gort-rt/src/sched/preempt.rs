@@ -106,7 +106,8 @@ pub(crate) fn request(pp: &'static P, mp: &'static M) {
 }
 
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
-/// have its call interrupted. Whether it is worth trying again soon.
+/// have its call interrupted. None to a goroutine without thread-local storage of its own, which it
+/// cannot pre-empt. Whether it is worth trying again soon.
 pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
@@ -117,7 +118,8 @@ pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
         return true;
     }
     fence(Ordering::SeqCst);
-    let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
+    let running =
+        mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
     // One that has ended, or another thread that got its number, is not harmed.
     let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
     if !sent {

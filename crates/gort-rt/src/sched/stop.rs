@@ -18,8 +18,7 @@ use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
 use super::{door, preempt};
-use crate::obj::g::current;
-use crate::obj::m::M;
+use crate::obj::m::{self, M};
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
 use gort_sys::Errno;
@@ -48,7 +47,7 @@ pub fn gomaxprocs(count: usize) -> Result<usize, Errno> {
     let before = SCHED.procs();
     let mut result = Ok(before);
     if count != before {
-        let mp = current().map(crate::obj::g::G::mp);
+        let mp = m::current().filter(|mp| mp.p.get().is_some());
         stop(mp);
         result = procresize(count).map(|()| before);
         start(mp);
