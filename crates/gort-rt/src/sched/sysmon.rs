@@ -258,8 +258,9 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     let in_call = gp.status.get() == Status::Syscall;
     let call = gp.syscalltick.get() << 1 | usize::from(in_call);
     if seen.tick.get() != tick {
-        seen.tick.set(tick);
+        // In this order: `preempt::hog` takes the one for the other's.
         seen.since.set(now as usize);
+        seen.tick.set(tick);
         seen.asked.set(0);
         seen.cpu.set(0);
         seen.call.set(call);
@@ -279,7 +280,8 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     overdue(pp, mp, ran)
 }
 
-/// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
+/// A goroutine that has been waiting in the kernel at least since the last look, and in this call, or
+/// without leaving its M, for `time`.
 fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
     let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
     if waiting(pp) || others == 0 || time >= SPARE {
