@@ -48,7 +48,8 @@ pub(crate) struct P {
     pub(crate) exited: Word,
     pub(crate) steals: Word,
     pub(crate) handed_off: Word,
-    /// The tick at which the running goroutine last made another ready.
+    /// The tick of a goroutine that is not to run for a whole slice while others wait: it has made one
+    /// of them ready, or goes before them.
     pub(crate) readied: Word,
     /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
     pub(crate) preempt: Word,
