@@ -35,7 +35,7 @@
 
 use super::retake::retake;
 use super::state::SCHED;
-use super::thread_state::is_running;
+use super::thread_state::{cpu_time, is_running};
 use super::{door, park, sysmon, wake};
 use crate::host;
 use crate::obj::g::{G, current, getg};
@@ -173,14 +173,17 @@ pub(crate) fn seize() -> Option<&'static P> {
     Some(seized)
 }
 
-/// The P with the goroutine that has run for longest, and long enough, as far as sysmon has seen.
+/// The P with the goroutine that has run for longest, as far as sysmon has seen, if that has used enough
+/// of the CPU.
 fn hog() -> Option<&'static P> {
     let now = nanotime();
-    let ran = |pp: &'static P| {
+    let ran = |pp: &&'static P| {
         let same = pp.status() == PStatus::Running && pp.seen.tick.get() == pp.schedtick.get();
         if same { now.saturating_sub(pp.seen.since.get() as u64) } else { 0 }
     };
-    SCHED.ps().max_by_key(|pp| ran(pp)).filter(|pp| ran(pp) >= MIN_RUN)
+    let pp = SCHED.ps().max_by_key(ran).filter(|pp| ran(pp) >= MIN_RUN)?;
+    let cpu = cpu_time(pp.m.get()?.tid.load(Ordering::Relaxed))?;
+    (cpu.saturating_sub(pp.seen.cpu_since.get() as u64) >= MIN_RUN).then_some(pp)
 }
 
 /// A goroutine has been queued although it has waited long enough, for every P is busy, and none with
