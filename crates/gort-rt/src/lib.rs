@@ -22,7 +22,11 @@ mod throw;
 
 pub use obj::g::{G, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
+pub use sched::cgo::{
+    CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
+};
 pub use sched::completion::Completion;
+pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
 pub use sched::preempt::{SIGNAL, on_signal};

@@ -88,7 +88,8 @@ use sched::wake::{handoffp, wakep};
 use sched::worker::{LEFT, acquirep, life, releasep, stopm};
 
 fn goroutine(job: impl Fn(&'static M) + Send + Sync + 'static) -> &'static G {
-    LEFT.fetch_add(1, Relaxed);
+    let count = LEFT.fetch_add(1, Relaxed) + 1;
+    SCHED.lock().runq.reserve(count).unwrap();
     Box::leak(Box::new(G::new(Some(Box::new(job)))))
 }
 

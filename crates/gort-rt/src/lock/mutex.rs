@@ -29,6 +29,8 @@ pub(crate) enum Rank {
     Blocked,
     /// The scheduler's lists.
     Sched,
+    /// Dead goroutines.
+    Dead,
     /// Address space for stacks.
     Stack,
     /// Free stacks.

@@ -67,7 +67,6 @@ pub(crate) struct Seen {
     pub(crate) call_since: Word,
     /// The thread's CPU time.
     pub(crate) cpu: Word,
-    /// Since when the goroutine has been asked to yield; 0 if it has not.
     /// What that was when the goroutine was asked to yield; 0 if it has not been.
     pub(crate) asked: Word,
     /// Why the P is to be taken; 0 if it is not.

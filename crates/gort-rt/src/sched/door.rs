@@ -14,7 +14,7 @@ use crate::obj::g::{G, current};
 use crate::obj::hold::Taken;
 use crate::obj::m;
 use crate::obj::p::P;
-use crate::prim::{Ordering, slot};
+use crate::prim::slot;
 use crate::throw::throw;
 
 /// Opens the door for `gp`, on which this is.
@@ -50,7 +50,7 @@ pub(crate) enum Line {
 /// or that of whoever takes it from the queue. What waits: the goroutine, in a global queue.
 #[cold]
 pub(crate) fn regain(gp: &'static G, line: Line) -> &'static P {
-    if SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.is_forked() {
         return alone(gp);
     }
     let Some(pp) = idle().or_else(|| (line == Line::Waited).then(preempt::seize).flatten()) else {

@@ -92,10 +92,13 @@ pub fn goready(gp: &'static G) {
         Some(pp) => {
             pp.readied.set(pp.schedtick.get());
             runqput(pp, gp, true);
+            wake::wakep();
         }
-        None => SCHED.lock().globrunqput_urgent(gp),
+        None => {
+            SCHED.lock().globrunqput_urgent(gp);
+            preempt::make_room_from_outside();
+        }
     }
-    wake::wakep();
     slot::unlock();
 }
 
@@ -111,6 +114,12 @@ fn end() -> ! {
 #[cold]
 pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
+}
+
+/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+#[cold]
+pub(crate) fn goyield(gp: &'static G) {
+    leave(gp, YIELD, 0);
 }
 
 /// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
@@ -130,7 +139,7 @@ pub(crate) fn requeue(gp: &'static G, line: door::Line) {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
-    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.stopping() && SCHED.is_forked() {
         return alone(after);
     }
     let mp = gp.mp();

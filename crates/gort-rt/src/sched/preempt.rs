@@ -106,7 +106,8 @@ pub(crate) fn request(pp: &'static P, mp: &'static M) {
 }
 
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
-/// have its call interrupted. Whether it is worth trying again soon.
+/// have its call interrupted. None to a goroutine without thread-local storage of its own, which it
+/// cannot pre-empt. Whether it is worth trying again soon.
 pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
@@ -117,7 +118,8 @@ pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
         return true;
     }
     fence(Ordering::SeqCst);
-    let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
+    let running =
+        mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
     // One that has ended, or another thread that got its number, is not harmed.
     let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
     if !sent {
@@ -134,10 +136,14 @@ pub(crate) fn quiet(mp: &'static M) {
     if mp.signalled.load(Ordering::Relaxed) == 0 {
         return;
     }
-    // Not for ever: the thread may have the signal blocked.
     let end = nanotime() + MIN_RUN;
-    while mp.signalled.load(Ordering::Relaxed) != 0 && nanotime() < end {
+    while mp.signalled.load(Ordering::Relaxed) != 0 {
         spin_loop();
+        if nanotime() >= end {
+            // The thread has it blocked, or the program has put its own handler there: not again
+            // before every call.
+            mp.signalled.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -169,6 +175,14 @@ fn hog() -> Option<&'static P> {
 pub(crate) fn make_room() {
     wake::wakep();
     sysmon::hurry();
+}
+
+/// The same for who has no P and cannot look for a hog to take one from: there is one.
+pub(crate) fn make_room_from_outside() {
+    wake::wakep();
+    if SCHED.npidle.load(Ordering::Relaxed) == 0 && hog().is_some() {
+        sysmon::hurry();
+    }
 }
 
 /// What the handler of [`SIGNAL`] calls: whether the signal was the runtime's own. If not it is the
@@ -206,6 +220,8 @@ extern "C" fn async_preempt2(_: &mut Saved) {
     PREEMPTIONS.fetch_add(1, Ordering::Relaxed);
     // The handler has raised `locks`: this is a door, as far as it goes.
     match gp.mp().p.held() {
+        // It was for the goroutine before this one, or the program's own: that makes no hog.
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::goyield(gp),
         Ok(_) => park::gopreempt(gp),
         Err(Taken) => {
             door::regain(gp, door::Line::Hogs);

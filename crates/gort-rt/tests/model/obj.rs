@@ -1,5 +1,7 @@
 //! G, M and P as far as finding work, waking and sleeping need them. The lists are the real ones.
 
+#[path = "../../src/obj/deque.rs"]
+pub(crate) mod deque;
 #[path = "../../src/obj/list.rs"]
 pub(crate) mod list;
 

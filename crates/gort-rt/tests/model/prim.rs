@@ -18,12 +18,13 @@ pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
 
+#[allow(unused_macros, reason = "not all files have one")]
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
 }
 pub(crate) use const_fn;
 
-#[allow(unused_macros, reason = "only `state.rs` has one")]
+#[allow(unused_macros, reason = "as above")]
 macro_rules! global {
     (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
         loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
@@ -68,6 +69,11 @@ impl<T> Link<T> {
 
 pub(crate) fn links<T, const N: usize>() -> [Link<T>; N] {
     std::array::from_fn(|_| Link::none())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+pub(crate) fn empty_links<T>(count: usize) -> Result<&'static [Link<T>], gort_sys::Errno> {
+    Ok(Vec::leak((0..count).map(|_| Link::none()).collect()))
 }
 
 /// As the runtime's.

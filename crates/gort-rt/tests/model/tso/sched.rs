@@ -29,7 +29,7 @@ pub(crate) mod state {
         pub(crate) stopwait: Ghost,
     }
 
-    /// What is never so here: sysmon does not sleep, and nobody forks.
+    /// What is never so here: sysmon does not sleep.
     pub(crate) struct Never;
 
     impl Never {
@@ -41,7 +41,6 @@ pub(crate) mod state {
     pub(crate) struct Sched {
         lists: Mutex<Lists>,
         pub(crate) sysmonwait: Never,
-        pub(crate) forked: Never,
         pub(crate) allp: [Quiet<P>; MAX_PROCS],
         pub(crate) gcwaiting: Ghost,
         /// Goroutines that are over, and how often one has queued for a P.
@@ -59,7 +58,6 @@ pub(crate) mod state {
             },
         ),
         sysmonwait: Never,
-        forked: Never,
         allp: [const { Quiet::none() }; MAX_PROCS],
         gcwaiting: Ghost::new(),
         exited: Ghost::new(),
@@ -70,6 +68,11 @@ pub(crate) mod state {
         #[track_caller]
         pub(crate) fn lock(&self) -> Guard<'_, Lists> {
             self.lists.lock()
+        }
+
+        /// Nobody forks here.
+        pub(crate) fn is_forked(&self) -> bool {
+            false
         }
 
         pub(crate) fn ps(&self) -> impl Iterator<Item = &'static P> {
