@@ -215,7 +215,10 @@ pub(crate) mod park {
                 mp.pp().work();
                 World::get().over(gp);
             }
-            to => World::get().links[to - 3].set(Some(gp)),
+            to => {
+                World::get().links[to - 3].set(Some(gp));
+                mp.pp().work();
+            }
         }
     }
 
