@@ -16,6 +16,7 @@ pub(crate) use core::sync::atomic::{
 };
 
 pub(crate) use core::hint::spin_loop;
+pub(crate) use gort_sys::context::slot;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
 use gort_sys::types::MembarrierCommand;
 
@@ -97,6 +98,13 @@ impl<T> Link<T> {
             to.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()),
             Ordering::Relaxed,
         );
+    }
+
+    /// Sets it after whatever was written before.
+    #[inline(always)]
+    pub(crate) fn publish(&self, to: &'static T) {
+        // Release: keeps the order of the writes; with `acquire`.
+        self.0.store(core::ptr::from_ref(to).cast_mut(), Ordering::Release);
     }
 
     /// Leaves nothing behind.

@@ -17,6 +17,7 @@
 mod boot;
 mod builder;
 mod debug;
+pub mod ffi;
 mod goexit;
 mod host;
 mod join;

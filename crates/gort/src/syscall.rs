@@ -26,7 +26,8 @@
 
 #![allow(unsafe_code)]
 
-use gort_rt::Scheduled;
+#[doc(hidden)]
+pub use gort_rt::Scheduled;
 use gort_sys::{Entry, Regs, types::*};
 
 #[doc(no_inline)]

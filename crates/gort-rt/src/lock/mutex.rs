@@ -25,6 +25,8 @@ use gort_sys::context::slot;
 pub(crate) enum Rank {
     /// Who takes Ps.
     Retake = 1,
+    /// Who queues before a call that waits.
+    Blocked,
     /// The scheduler's lists.
     Sched,
     /// Dead goroutines.

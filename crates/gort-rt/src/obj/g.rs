@@ -26,7 +26,7 @@ use gort_sys::context::slot;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct G {
-    /// Where it goes on, while it does not run.
+    /// Where it goes on, while it does not run; while it is in C, where its stack begins to be free.
     pub(crate) sp: Word,
     /// Its thread pointer; 0 until it has a slot, and for one that shares its thread's.
     pub(crate) fs: Word,
@@ -61,6 +61,10 @@ pub struct G {
     /// Where it called the kernel or C: for traces. Written by itself, 0 outside.
     pub(crate) syscallpc: Word,
     pub(crate) syscallsp: Word,
+    /// The number of that call, plus one; 0 for C.
+    pub(crate) syscallnr: Word,
+    /// The number, plus one, of the last call that took so long that the P was taken.
+    pub(crate) slowcall: Word,
     /// Bits of what kind it is. Fixed while it lives.
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
@@ -110,6 +114,8 @@ impl G {
             syscalltick: Word::new(0),
             syscallpc: Word::new(0),
             syscallsp: Word::new(0),
+            syscallnr: Word::new(0),
+            slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
             name_len: Word::new(0),
@@ -234,9 +240,10 @@ pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
 }
 
-/// On a goroutine with a TLS block of its own: the thread pointer of the thread that it runs on
-/// now. Good in a signal handler; elsewhere it may be another's at once.
+/// The thread pointer of the thread that this runs on, if a goroutine's own is set in its place: on
+/// the goroutine, and in C that it calls. Good in a signal handler; elsewhere it may be another
+/// thread's at once.
 pub fn m_thread_pointer() -> Option<usize> {
-    let gp = current().filter(|gp| !gp.shares_tls())?;
-    gp.m.get().map(|mp| mp.fs.get())
+    let fs = getg()?.m.get()?.fs.get();
+    (fs != slot::thread_pointer()).then_some(fs)
 }

@@ -47,7 +47,10 @@ pub(crate) struct P {
     pub(crate) spawned: Word,
     pub(crate) exited: Word,
     pub(crate) steals: Word,
-    /// Somebody wants the goroutine that runs to let others go first. Written by anybody.
+    pub(crate) handed_off: Word,
+    /// The tick at which the running goroutine last made another ready.
+    pub(crate) readied: Word,
+    /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
     pub(crate) preempt: Word,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
@@ -65,8 +68,9 @@ pub(crate) struct Seen {
     /// The thread's CPU time.
     pub(crate) cpu: Word,
     /// Since when the goroutine has been asked to yield; 0 if it has not.
+    /// What that was when the goroutine was asked to yield; 0 if it has not been.
     pub(crate) asked: Word,
-    /// Whether the P is to be taken.
+    /// Why the P is to be taken; 0 if it is not.
     pub(crate) verdict: Word,
 }
 
@@ -101,7 +105,9 @@ impl P {
             spawned: Word::new(0),
             exited: Word::new(0),
             steals: Word::new(0),
-            preempt: Word::new(0),
+            handed_off: Word::new(0),
+            readied: Word::new(usize::MAX),
+            preempt: Word::new(usize::MAX),
             seen: Seen::nothing(),
         }
     }

@@ -88,6 +88,17 @@ pub struct Figures {
     pub steals: usize,
     /// Switches to a goroutine.
     pub switches: usize,
+    /// Goroutines that were interrupted by a signal to let others go first.
+    pub preemptions: usize,
+    /// Ps taken from goroutines in announced system calls, from others that slept in the kernel
+    /// (rescues), and from others that ran on.
+    pub retaken_calls: usize,
+    /// See `retaken_calls`.
+    pub rescues: usize,
+    /// See `retaken_calls`.
+    pub retaken_hogs: usize,
+    /// Ps given away before calls that wait.
+    pub handed_off: usize,
 }
 
 /// The present figures.
@@ -106,7 +117,13 @@ pub fn figures() -> Figures {
         figures.steals += pp.steals.get();
         figures.switches += pp.schedtick.get();
         figures.spawned += pp.spawned.get();
+        figures.handed_off += pp.handed_off.get();
     }
+    figures.preemptions = preempt::preemptions();
+    let counts = &sysmon::COUNTS;
+    figures.retaken_calls = counts.calls.get();
+    figures.rescues = counts.rescues.get();
+    figures.retaken_hogs = counts.hogs.get();
     let lists = SCHED.lock();
     figures.threads = lists.mcount;
     figures.idle_threads = lists.midle.len();

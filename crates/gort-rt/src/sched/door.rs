@@ -7,16 +7,15 @@
 //!
 //! Doors within doors, and doors on g0, cost the same and find what is there.
 
-use super::park;
 use super::state::SCHED;
 use super::worker::acquirep;
+use super::{park, preempt};
 use crate::obj::g::{G, current};
 use crate::obj::hold::Taken;
 use crate::obj::m;
 use crate::obj::p::P;
-use crate::prim::Ordering;
+use crate::prim::slot;
 use crate::throw::throw;
-use gort_sys::context::slot;
 
 /// Opens the door for `gp`, on which this is.
 #[inline(always)]
@@ -24,7 +23,7 @@ pub(crate) fn open(gp: &'static G) -> &'static P {
     slot::lock();
     match gp.mp().p.held() {
         Ok(Some(pp)) => pp,
-        _ => regain(gp),
+        _ => regain(gp, Line::Waited),
     }
 }
 
@@ -34,31 +33,39 @@ pub(crate) fn open_anywhere() -> Option<&'static P> {
     slot::lock();
     match m::current()?.p.held() {
         Ok(pp) => pp,
-        Err(Taken) => current().map(regain),
+        Err(Taken) => current().map(|gp| regain(gp, Line::Waited)),
     }
 }
 
-/// `gp`, inside a door, comes by a P: an idle one, or that of whoever takes it from the queue. What
-/// waits: the goroutine, in the global queue.
+/// Where a goroutine queues for a P.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Line {
+    /// With those who have waited for something.
+    Waited,
+    /// With the hogs.
+    Hogs,
+}
+
+/// `gp`, inside a door, comes by a P: an idle one; one that a hog has, if `gp` has waited for something;
+/// or that of whoever takes it from the queue. What waits: the goroutine, in a global queue.
 #[cold]
-pub(crate) fn regain(gp: &'static G) -> &'static P {
-    if SCHED.forked.load(Ordering::Relaxed) != 0 {
+pub(crate) fn regain(gp: &'static G, line: Line) -> &'static P {
+    if SCHED.is_forked() {
         return alone(gp);
     }
-    let idle = {
-        let mut lists = SCHED.lock();
-        if SCHED.stopping() { None } else { lists.pidleget() }
+    let Some(pp) = idle().or_else(|| (line == Line::Waited).then(preempt::seize).flatten()) else {
+        park::requeue(gp, line);
+        return gp.mp().pp();
     };
-    match idle {
-        Some(pp) => {
-            acquirep(gp.mp(), pp);
-            pp
-        }
-        None => {
-            park::requeue(gp);
-            gp.mp().pp()
-        }
-    }
+    acquirep(gp.mp(), pp);
+    // Whoever had it has run under another number.
+    pp.schedtick.bump();
+    pp
+}
+
+fn idle() -> Option<&'static P> {
+    let mut lists = SCHED.lock();
+    if SCHED.stopping() { None } else { lists.pidleget() }
 }
 
 /// In a child that a goroutine forked while it had no P: all of them are there to take.

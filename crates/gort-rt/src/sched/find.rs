@@ -8,9 +8,9 @@ use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence};
 
-/// Every so many rounds one of the global queues or the ring goes first, in turn, or two goroutines
-/// that keep readying each other by way of `next` would starve them.
-pub(crate) const GLOBAL_TICK: usize = 61;
+/// In so many rounds each of the global queues and the ring goes first once, or two goroutines that keep
+/// readying each other by way of `next` would starve them. Go's number for the global queue.
+const FAIR_TICKS: usize = 61;
 
 /// Rounds of looking at every other P.
 const STEAL_ROUNDS: usize = 4;
@@ -27,8 +27,8 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             continue;
         }
         let pp = mp.pp();
-        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK)
-            && let Some(gp) = fair(pp)
+        if let Some(turn) = turn(pp)
+            && let Some(gp) = fair(pp, turn)
         {
             return gp;
         }
@@ -49,16 +49,32 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
     }
 }
 
-/// Every queue in its turn, so that none can starve another.
-fn fair(pp: &'static P) -> Option<&'static G> {
-    let turn = pp.schedtick.get() / GLOBAL_TICK;
-    let global = SCHED.runqsize.load(Ordering::Relaxed) != 0;
-    (turn..turn + 3).find_map(|queue| match queue % 3 {
-        0 if global => SCHED.lock().globrunqget(pp, 1),
-        1 if global => SCHED.lock().hogget(),
-        2 => pp.runq.get_oldest(),
+/// A queue that is first at this round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Global,
+    Hogs,
+    Ring,
+}
+
+/// Whose turn it is, if it is not `next`'s.
+#[inline(always)]
+pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
+    match pp.schedtick.get() % FAIR_TICKS {
+        0 => Some(Turn::Global),
+        20 => Some(Turn::Hogs),
+        40 => Some(Turn::Ring),
         _ => None,
-    })
+    }
+}
+
+fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
+    match turn {
+        Turn::Ring => pp.runq.get_oldest(),
+        _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
+        Turn::Global => SCHED.lock().globrunqget(pp, 1),
+        Turn::Hogs => SCHED.lock().hogget(),
+    }
 }
 
 /// Looks for work at the other Ps, unless half of the busy ones are looking already.

@@ -39,15 +39,19 @@
 //! orders the stores already (`obj/status.rs`).
 
 pub(crate) mod boot;
+pub(crate) mod cgo;
 pub(crate) mod completion;
 pub(crate) mod door;
 pub(crate) mod exit;
 pub(crate) mod find;
+pub(crate) mod foreign;
 pub(crate) mod lockm;
+pub(crate) mod own;
 pub(crate) mod park;
 pub(crate) mod preempt;
 pub(crate) mod retake;
 pub(crate) mod runq;
+pub(crate) mod sigstack;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod stop;
@@ -56,5 +60,6 @@ pub(crate) mod sysmon;
 pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod thread_state;
+pub(crate) mod threads;
 pub(crate) mod wake;
 pub(crate) mod worker;

@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use super::find::GLOBAL_TICK;
+use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
 use super::{door, exit, preempt, spawn, wake, worker};
 use crate::host;
@@ -44,6 +44,8 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// For another goroutine's blocking call to end: there are as many as may be.
+    ThreadLimit,
 }
 
 /// The goroutine this runs on; it is one.
@@ -87,10 +89,16 @@ pub fn goready(gp: &'static G) {
     let pp = door::open_anywhere();
     gp.status.readied();
     match pp {
-        Some(pp) => runqput(pp, gp, true),
-        None => SCHED.lock().globrunqput(gp),
+        Some(pp) => {
+            pp.readied.set(pp.schedtick.get());
+            runqput(pp, gp, true);
+            wake::wakep();
+        }
+        None => {
+            SCHED.lock().globrunqput_urgent(gp);
+            preempt::make_room_from_outside();
+        }
     }
-    wake::wakep();
     slot::unlock();
 }
 
@@ -108,16 +116,22 @@ pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
 }
 
-/// `gp`, inside a door without a P, goes to the end of the global queue, and comes back with one.
+/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+#[cold]
+pub(crate) fn goyield(gp: &'static G) {
+    leave(gp, YIELD, 0);
+}
+
+/// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
 /// Its M, which can run nothing, sleeps.
-pub(crate) fn requeue(gp: &'static G) {
+pub(crate) fn requeue(gp: &'static G, line: door::Line) {
     gp.after.set(REQUEUE);
+    gp.after_arg.set(usize::from(line == door::Line::Waited));
     let mp = gp.mp();
     let from = core::ptr::from_ref(gp).expose_provenance();
     // SAFETY: nobody is on g0 while its M runs a goroutine.
-    let left = unsafe {
-        switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left)
-    };
+    let left =
+        unsafe { switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left) };
     arrived(gp, left);
 }
 
@@ -125,7 +139,7 @@ pub(crate) fn requeue(gp: &'static G) {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
-    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.stopping() && SCHED.is_forked() {
         return alone(after);
     }
     let mp = gp.mp();
@@ -191,13 +205,10 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    let next = if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
-        if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
-            return None;
-        }
-        pp.runq.get_oldest()?
-    } else {
-        pp.runq.get()?.0
+    let next = match turn(pp) {
+        Some(Turn::Ring) => pp.runq.get_oldest()?,
+        Some(_) if SCHED.runqsize.load(Ordering::Relaxed) != 0 => return None,
+        _ => pp.runq.get()?.0,
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
@@ -220,13 +231,16 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
-            mp.pp().preempt.set(0);
             SCHED.lock().hogput(gp);
             wake_another();
         }
         REQUEUE => {
             gp.status.requeued();
-            SCHED.lock().globrunqput(gp);
+            if gp.after_arg.get() == 0 {
+                SCHED.lock().hogput(gp);
+                return wake::wakep();
+            }
+            SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room();
         }
         commit => {

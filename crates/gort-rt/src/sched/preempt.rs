@@ -21,10 +21,10 @@
 //!
 //! # Who goes first
 //!
-//! A goroutine that has used up its slice goes to the queue of hogs, which comes after all others. One
-//! that has become runnable otherwise finds the hogs running for no longer than [`MIN_RUN`]. So that
-//! hogs get their turn however busy the others are, every queue is first at one round in 183
-//! (`find::fair`).
+//! A goroutine that is pre-empted goes to the queue of hogs, which comes after all others. One that has
+//! waited for something (a call's return, another goroutine) finds the hogs running for no longer than
+//! [`MIN_RUN`]; those that have only let others go first wait for a slice. So that hogs get their turn
+//! however busy the others are, every queue is first at one round in 61 (`find::turn`).
 //!
 //! # Safety
 //!
@@ -33,20 +33,22 @@
 
 #![allow(unsafe_code)]
 
+use super::retake::retake;
 use super::state::SCHED;
 use super::thread_state::is_running;
 use super::{door, park, sysmon, wake};
 use crate::host;
 use crate::obj::g::{current, getg};
+use crate::obj::hold::Taken;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 use gort_sys::context::preempt::{self, Form, Saved};
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::context::slot;
 use gort_sys::raw;
-use gort_sys::types::{Pid, SigHow, Signal};
+use gort_sys::types::{Pid, SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 
 /// The signal: ignored by default, and rarely used. Go's choice, too.
@@ -60,11 +62,14 @@ static SLICE: AtomicU64 = AtomicU64::new(10_000_000);
 static ENABLED: AtomicU32 = AtomicU32::new(0);
 static PREEMPTIONS: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets the slice, in nanoseconds, and whether signals are used. Before the first goroutine; the
+/// Sets the slice, in nanoseconds, and whether signals are used; notes the signal mask. Before the first goroutine; the
 /// host installs the handler.
 pub(crate) fn setup(slice: Option<u64>, signals: bool) {
     if let Some(slice) = slice {
         SLICE.store(slice.max(MIN_RUN), Ordering::Relaxed);
+    }
+    if let Ok(mask) = raw::rt_sigprocmask(SigHow::BLOCK, None) {
+        MASK.store(mask.0, Ordering::Relaxed);
     }
     if signals {
         // SAFETY: the form has been detected.
@@ -82,48 +87,102 @@ pub(crate) fn preemptions() -> usize {
     PREEMPTIONS.load(Ordering::Relaxed)
 }
 
-/// The calling thread's signal mask, as a number.
-pub(crate) fn thread_mask() -> u64 {
-    raw::rt_sigprocmask(SigHow::BLOCK, None).map_or(0, |mask| mask.0)
+/// The signals that Ms block: what the thread did that started the runtime. An M's own maker may be
+/// a thread that has changed its mask, or sysmon. Go: `initSigmask`.
+static MASK: AtomicU64 = AtomicU64::new(0);
+
+/// Gives the calling thread the mask of Ms, and returns it as a number.
+pub(crate) fn set_thread_mask() -> u64 {
+    let mask = SigSet(MASK.load(Ordering::Relaxed)).without(SIGNAL);
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&mask));
+    mask.0
 }
 
 /// Asks the goroutine that `mp` runs with `pp` to let others go first.
 pub(crate) fn request(pp: &'static P, mp: &'static M) {
-    pp.preempt.set(1);
-    signal(mp);
+    let tick = pp.schedtick.get();
+    pp.preempt.set(tick);
+    signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
 }
 
-/// Sends `mp`'s thread the signal, if it runs: one that sleeps would have its call interrupted.
-pub(crate) fn signal(mp: &'static M) {
+/// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
+/// have its call interrupted. None to a goroutine without thread-local storage of its own, which it
+/// cannot pre-empt. Whether it is worth trying again soon.
+pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
-        return;
+        return false;
     }
-    mp.signalled.store(1, Ordering::Relaxed);
+    // One at a time. SeqCst: then the fence, as `quiet` has it the other way round.
+    if mp.signalled.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+        return true;
+    }
+    fence(Ordering::SeqCst);
+    let running =
+        mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
     // One that has ended, or another thread that got its number, is not harmed.
-    let _ = raw::tgkill(raw::getpid(), Pid(tid), SIGNAL);
+    let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
+    if !sent {
+        mp.signalled.store(0, Ordering::Relaxed);
+    }
+    sent
 }
 
-/// A goroutine has been queued because every P is busy: has one that has run for long enough make
-/// room. On g0, without a P.
-pub(crate) fn make_room() {
-    if SCHED.npidle.load(Ordering::Relaxed) != 0 {
-        return wake::wakep();
+/// Waits for a signal that is on its way to `mp`, on which this is, lest it interrupt the call that
+/// comes next. The goroutine says already that it is in a call, so that none is sent from here on.
+pub(crate) fn quiet(mp: &'static M) {
+    // SeqCst: between the goroutine's status and `signalled`, as `signal` has it the other way round.
+    fence(Ordering::SeqCst);
+    if mp.signalled.load(Ordering::Relaxed) == 0 {
+        return;
     }
+    let end = nanotime() + MIN_RUN;
+    while mp.signalled.load(Ordering::Relaxed) != 0 {
+        spin_loop();
+        if nanotime() >= end {
+            // The thread has it blocked, or the program has put its own handler there: not again
+            // before every call.
+            mp.signalled.store(0, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Takes a P from the hog that has run for longest, and has it reach a door. None if nobody is one.
+pub(crate) fn seize() -> Option<&'static P> {
+    let pp = hog()?;
+    let mp = pp.m.get()?;
+    let tick = pp.schedtick.get();
+    let taken =
+        retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
+    let seized = taken.pop()?;
+    signal(mp, || mp.p.is_taken());
+    sysmon::hurry();
+    Some(seized)
+}
+
+/// The P with the goroutine that has run for longest, and long enough, as far as sysmon has seen.
+fn hog() -> Option<&'static P> {
     let now = nanotime();
     let ran = |pp: &'static P| {
         let same = pp.status() == PStatus::Running && pp.seen.tick.get() == pp.schedtick.get();
         if same { now.saturating_sub(pp.seen.since.get() as u64) } else { 0 }
     };
-    let longest = SCHED.ps().max_by_key(|pp| ran(pp));
-    if let Some(pp) = longest
-        && ran(pp) >= MIN_RUN
-        && pp.preempt.get() == 0
-        && let Some(mp) = pp.m.get()
-    {
-        request(pp, mp);
-    }
+    SCHED.ps().max_by_key(|pp| ran(pp)).filter(|pp| ran(pp) >= MIN_RUN)
+}
+
+/// A goroutine has been queued although it has waited long enough, for every P is busy, and none with
+/// a hog: sysmon knows best whether one becomes one. On g0.
+pub(crate) fn make_room() {
+    wake::wakep();
     sysmon::hurry();
+}
+
+/// The same for who has no P and cannot look for a hog to take one from: there is one.
+pub(crate) fn make_room_from_outside() {
+    wake::wakep();
+    if SCHED.npidle.load(Ordering::Relaxed) == 0 && hog().is_some() {
+        sysmon::hurry();
+    }
 }
 
 /// What the handler of [`SIGNAL`] calls: whether the signal was the runtime's own. If not it is the
@@ -159,7 +218,13 @@ fn is_own_text(pc: usize) -> bool {
 extern "C" fn async_preempt2(_: &mut Saved) {
     let Some(gp) = current() else { return };
     PREEMPTIONS.fetch_add(1, Ordering::Relaxed);
-    door::open(gp);
-    park::gopreempt(gp);
-    slot::unlock();
+    // The handler has raised `locks`: this is a door, as far as it goes.
+    match gp.mp().p.held() {
+        // It was for the goroutine before this one, or the program's own: that makes no hog.
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::goyield(gp),
+        Ok(_) => park::gopreempt(gp),
+        Err(Taken) => {
+            door::regain(gp, door::Line::Hogs);
+        }
+    }
 }

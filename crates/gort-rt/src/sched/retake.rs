@@ -56,7 +56,6 @@ pub(crate) fn retake(wanted: impl Fn(&'static P) -> bool) -> Stack<P> {
         if fenced && is_outside(mp, pp) && mp.p.take(pp) {
             pp.m.set(None);
             pp.set_status(PStatus::Idle);
-            pp.preempt.set(0);
             taken.push(pp);
             astray.add(mp);
         } else {
@@ -67,16 +66,23 @@ pub(crate) fn retake(wanted: impl Fn(&'static P) -> bool) -> Stack<P> {
 }
 
 /// Whether the goroutine that `mp` runs with `pp` is outside the runtime, at one moment of the call.
+///
+/// It is on `mp` all the time between the two looks at `curg` if it is there both times and has not
+/// been put there again in between; putting it there changes the tick first (`take_on`). Hence the
+/// order: the tick is looked at before all and after all.
 fn is_outside(mp: &'static M, pp: &'static P) -> bool {
     let tick = pp.schedtick.acquire();
     let Some(gp) = mp.curg.acquire() else { return false };
-    gp.locks_on(mp) == Some(0) && mp.curg.is(gp) && pp.schedtick.get() == tick
+    gp.locks_on(mp) == Some(0)
+        && mp.curg.acquire().is_some_and(|now| core::ptr::eq(now, gp))
+        && pp.schedtick.get() == tick
 }
 
 impl Astray {
     fn add(&self, mp: &'static M) {
         if mp.astray.get() == 0 {
             mp.astray.set(1);
+            mp.look_at.set(0);
             mp.astraylink.set(self.head.get());
             self.head.set(Some(mp));
             NASTRAY.fetch_add(1, Ordering::Relaxed);
@@ -104,11 +110,6 @@ pub(crate) fn astray(mut hurry: impl FnMut(&'static M)) {
             NASTRAY.fetch_sub(1, Ordering::Relaxed);
         }
     }
-}
-
-/// How many Ms ran without a P when somebody last looked.
-pub(crate) fn nastray() -> u32 {
-    NASTRAY.load(Ordering::Relaxed)
 }
 
 /// Waits until nobody looks at an M that had a P: before its thread ends, and its stack with it.

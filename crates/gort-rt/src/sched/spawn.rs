@@ -14,6 +14,7 @@
 use super::door;
 use super::park::gostart;
 use super::state::{SCHED, runqput};
+use super::syscall::reentersyscall;
 use super::wake::wakep;
 use crate::host;
 use crate::lock::{Mutex, Rank};
@@ -101,6 +102,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
     gp.slot.set(own);
     gp.sp.set(0);
     gp.fs.set(0);
+    gp.slowcall.set(0);
     gp.entry.set(spawn.entry as *const () as usize);
     gp.name.set(spawn.name.0);
     gp.name_len.set(spawn.name.1);
@@ -165,6 +167,11 @@ pub(super) fn gfput(pp: &'static P, gp: &'static G) {
     if pp.gfree.len() > KEEP {
         gfspill(pp, BATCH);
     }
+}
+
+/// [`gfput`] without a P.
+pub(super) fn gfput_global(gp: &'static G) {
+    DEAD.lock().push_back(gp);
 }
 
 /// Gives all that `pp` keeps to everybody. Go: `gfpurge`.
@@ -241,11 +248,32 @@ fn link_all(first: &'static G, others: &'static [G]) {
 
 /// A slot for a stack of a size of its own.
 fn own_slot(bytes: usize) -> Result<&'static Slot, Errno> {
-    let class = stack::class_for(bytes, host::get().tls_reserve)?;
+    any_slot(stack::class_for(bytes, host::get().tls_reserve)?)
+}
+
+fn any_slot(class: usize) -> Result<&'static Slot, Errno> {
     match stack::get_global(class) {
         Some(slot) => Ok(slot),
         None => stack::take_fresh(class),
     }
+}
+
+/// The goroutine of a foreign thread: it has called C at the very beginning of its stack, which has
+/// `stack` bytes or the default size.
+pub(super) fn adopt(stack: Option<usize>) -> Result<&'static G, Errno> {
+    let slot = stack.map_or_else(|| any_slot(DEFAULT_CLASS), own_slot)?;
+    let gp = gfget(None).inspect_err(|_| stack::put_global(slot))?;
+    gp.slowcall.set(0);
+    gp.name.set(0);
+    gp.kind.set(SHARED_TLS);
+    gp.parent.store(0, Ordering::Relaxed);
+    gp.goid.store(next_id(None) as u64, Ordering::Relaxed);
+    settle(gp, slot);
+    gp.status.made();
+    gp.status.execute();
+    gp.sp.set(gp.stack_hi.get());
+    reentersyscall(gp, 0, (slot::here().0, gp.stack_hi.get()));
+    Ok(gp)
 }
 
 /// Gives `gp`, which is about to run for the first time, its stack and TLS block. On g0.

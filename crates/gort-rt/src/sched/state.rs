@@ -48,9 +48,9 @@ pub(crate) struct Lists {
 pub(crate) struct Sched {
     lists: Mutex<Lists>,
     pub(crate) npidle: AtomicU32,
-    /// Goroutines in the two global queues, and of these in the one of hogs.
+    /// Goroutines in the two global queues, and about how many of them should not wait for hogs.
     pub(crate) runqsize: AtomicUsize,
-    pub(crate) nhogs: AtomicUsize,
+    pub(crate) nurgent: AtomicUsize,
     /// Ms that look for work. Changed without the lock.
     pub(crate) nmspinning: AtomicU32,
     /// Whether the world is to stop.
@@ -98,7 +98,7 @@ global! {
         ),
         npidle: AtomicU32::new(0),
         runqsize: AtomicUsize::new(0),
-        nhogs: AtomicUsize::new(0),
+        nurgent: AtomicUsize::new(0),
         nmspinning: AtomicU32::new(0),
         gcwaiting: AtomicU32::new(0),
         nstarved: AtomicUsize::new(0),
@@ -130,6 +130,11 @@ impl Sched {
     #[inline(always)]
     pub(crate) fn stopping(&self) -> bool {
         self.gcwaiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// See `forked`.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed) != 0
     }
 
     /// The Ps that have ever been in use.
@@ -186,8 +191,15 @@ impl Lists {
     }
 
     fn counted(&self) {
-        SCHED.nhogs.store(self.hogs.len(), Ordering::Relaxed);
         SCHED.runqsize.store(self.runq.len() + self.hogs.len(), Ordering::Relaxed);
+    }
+
+    /// [`globrunqput`](Lists::globrunqput) of one that has waited for something, and should not wait
+    /// for hogs as well.
+    pub(crate) fn globrunqput_urgent(&mut self, gp: &'static G) {
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) + 1;
+        SCHED.nurgent.store(urgent, Ordering::Relaxed);
+        self.globrunqput(gp);
     }
 
     /// The first of the global queue; up to `max` more of a fair share go to `pp`'s own queue.
@@ -200,6 +212,9 @@ impl Lists {
             // `max` is at most half of an empty ring, so nothing spills.
             pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
         }
+        // Whoever was queued is in a P's hands, or still here: there are no more urgent ones than these.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed).saturating_sub(1);
+        SCHED.nurgent.store(urgent.min(self.runq.len()), Ordering::Relaxed);
         self.counted();
         Some(first)
     }

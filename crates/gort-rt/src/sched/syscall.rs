@@ -13,7 +13,9 @@
 //! P if the call lasts and somebody needs it, as it would from any goroutine, only sooner.
 //! [`exitsyscall`] is a door. Neither has a locked instruction.
 //!
-//! [`entersyscallblock`] is for calls that are made in order to wait: the P goes to others at once.
+//! [`entersyscallblock`] is for calls that are made in order to wait: the P goes to others at once. So
+//! it does in a call like the one for which the goroutine lost its P last time, until such a call is
+//! short again: a reader of a slow pipe does not wait for sysmon each time.
 //!
 //! # Against Go
 //!
@@ -26,24 +28,37 @@
 
 #![allow(unsafe_code)]
 
-use super::{door, park, wake};
+use super::state::SCHED;
+use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
-use crate::obj::p::PStatus;
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
+use crate::prim::slot;
 use crate::throw::{Say, throw, throw_with};
-use gort_sys::context::slot;
+use gort_sys::vdso::nanotime;
 use gort_sys::{Entry, Regs};
 
-/// The goroutine is about to call the kernel, or C, and may be a while. Go: `entersyscall`.
+/// A call as [`G::syscallnr`] has it.
 #[inline(always)]
-pub(crate) fn entersyscall(gp: &'static G) {
-    let (pc, sp) = slot::here();
-    reentersyscall(gp, pc, sp);
+fn numbered(nr: usize) -> usize {
+    nr.wrapping_add(1)
+}
+
+/// A call that was taken for one that waits, and is over sooner than this, is not: sysmon's least time.
+const SHORT: u64 = 20_000;
+
+/// The goroutine is about to call the kernel, or C, and may be a while. `call` is the number of the
+/// call plus one, or a function of C's. Go: `entersyscall`.
+#[inline(always)]
+pub(crate) fn entersyscall(gp: &'static G, call: usize) {
+    reentersyscall(gp, call, slot::here());
 }
 
 /// [`entersyscall`] at another place of the stack. Go: `reentersyscall`.
 #[inline(always)]
-pub(crate) fn reentersyscall(gp: &'static G, pc: usize, sp: usize) {
+pub(crate) fn reentersyscall(gp: &'static G, call: usize, (pc, sp): (usize, usize)) {
+    gp.syscallnr.set(call);
     if !gp.has_room(sp, 0) {
         off_stack(gp, sp);
     }
@@ -67,15 +82,22 @@ fn off_stack(gp: &'static G, sp: usize) -> ! {
 }
 
 /// [`entersyscall`] for a call that will wait: the P goes to others now. Go: `entersyscallblock`.
-pub(crate) fn entersyscallblock(gp: &'static G) {
+pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize)) {
     let pp = door::open(gp);
-    entersyscall(gp);
+    reentersyscall(gp, call, here);
     let mp = gp.mp();
+    hand_off(mp, pp);
+    preempt::quiet(mp);
+    slot::unlock();
+}
+
+/// `mp`, inside a door, goes on without `pp`, which others get now.
+pub(super) fn hand_off(mp: &'static M, pp: &'static P) {
+    pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
-    slot::unlock();
 }
 
 /// The call is over: the goroutine goes on when it has a P. What waits: the goroutine, in the global
@@ -90,7 +112,7 @@ pub(crate) fn exitsyscall(gp: &'static G) {
     gp.syscallsp.set(0);
     // Go: `exitsyscallfast`.
     match gp.mp().p.held() {
-        Ok(Some(pp)) if pp.preempt.get() == 0 => gp.status.exitsyscall(),
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => gp.status.exitsyscall(),
         held => exitsyscall0(gp, held.is_err()),
     }
     slot::unlock();
@@ -100,7 +122,8 @@ pub(crate) fn exitsyscall(gp: &'static G) {
 #[cold]
 fn exitsyscall0(gp: &'static G, taken: bool) {
     if taken {
-        door::regain(gp);
+        gp.slowcall.set(gp.syscallnr.get());
+        door::regain(gp, door::Line::Waited);
         // Without having been queued, that is.
         if gp.status.get() == Status::Syscall {
             gp.status.exitsyscall();
@@ -109,6 +132,34 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
         gp.status.exitsyscall();
         park::gopreempt(gp);
     }
+}
+
+/// [`blocking`] for a call like the one that took long last time.
+#[inline(never)]
+pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
+    let start = nanotime();
+    let (result, end) = blocking(gp, call, || (work(), nanotime()));
+    if end - start < SHORT {
+        gp.slowcall.set(0);
+    }
+    result
+}
+
+/// Does `work`, a call that waits, without a P.
+#[inline(always)]
+pub(super) fn blocking<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
+    if SCHED.is_forked() {
+        // There is nobody to give the P to.
+        return work();
+    }
+    let counted = threads::enter();
+    entersyscallblock(gp, call, slot::here());
+    let result = work();
+    exitsyscall(gp);
+    if counted {
+        threads::leave();
+    }
+    result
 }
 
 /// The entry into the kernel that the scheduler knows of.
@@ -124,7 +175,11 @@ unsafe impl Entry for Scheduled {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
-        entersyscall(gp);
+        if gp.slowcall.get() == numbered(nr) {
+            // SAFETY: the caller's contract, passed on.
+            return again(gp, numbered(nr), || unsafe { regs.trap(nr) });
+        }
+        entersyscall(gp, numbered(nr));
         // SAFETY: the caller's contract, passed on.
         let result = unsafe { regs.trap(nr) };
         exitsyscall(gp);
@@ -137,10 +192,7 @@ unsafe impl Entry for Scheduled {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
-        entersyscallblock(gp);
         // SAFETY: the caller's contract, passed on.
-        let result = unsafe { regs.trap(nr) };
-        exitsyscall(gp);
-        result
+        blocking(gp, numbered(nr), || unsafe { regs.trap(nr) })
     }
 }

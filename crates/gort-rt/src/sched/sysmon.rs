@@ -9,7 +9,9 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has run longer than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
-//! - a thread that goes on without a P is sent the signal until it reaches a door.
+//! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
+//!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
+//!   and by their CPU clock first.
 //!
 //! # How often
 //!
@@ -31,9 +33,9 @@ use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU64, Ordering};
+use crate::prim::{AtomicU64, Ordering, Word, fence};
 use gort_sys::context::slot;
-use gort_sys::types::{SigHow, SigSet};
+use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 
@@ -45,20 +47,27 @@ const SHORTEST: u64 = 20 * MICRO;
 const LONGEST: u64 = 10 * MILLI;
 /// While a goroutine that may be a hog keeps others waiting.
 const WATCHFUL: u64 = MILLI;
-/// While one that has been asked to yield has not.
+/// While one that has been asked to yield has not. Twice that, and so on, up to [`WATCHFUL`], for
+/// one without a P: signals cannot hit a long function of C's, and cost it time.
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
 /// Looks at nothing but idle Ps before the long sleep.
 const IDLE: u32 = 20;
 
-/// How long a goroutine that was asked to yield may go on with its P.
+/// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
 
-/// How long the present nap is, in nanoseconds.
-static NAP: AtomicU64 = AtomicU64::new(0);
+/// The program's signal handlers are for other threads. glibc's own two signals are for all: who calls
+/// `setuid` waits until every thread has handled the one.
+const MASK: SigSet = SigSet::FULL.without(Signal(32)).without(Signal(33));
+
+/// How long the present nap is, in nanoseconds; [`AWAKE`] between naps.
+static NAP: AtomicU64 = AtomicU64::new(AWAKE);
+/// Longer than any: whoever hurries sysmon while it looks has it look again.
+const AWAKE: u64 = u64::MAX;
 
 /// Starts the thread.
 ///
@@ -72,8 +81,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
-    // The program's signal handlers are for other threads.
-    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
     let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
@@ -89,7 +97,7 @@ unsafe extern "C" fn sysmon(_: usize) {
         looks = if found.acted { 0 } else { looks + 1 };
         delay = match looks {
             0 => SHORTEST,
-            ..EAGER => delay,
+            1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
         delay = delay.min(found.within).max(SHORTEST);
@@ -101,10 +109,13 @@ fn nap(time: u64) {
     NAP.store(time, Ordering::Relaxed);
     SCHED.sysmonnote.sleep_for(time);
     SCHED.sysmonnote.clear();
-    NAP.store(0, Ordering::Relaxed);
+    NAP.store(AWAKE, Ordering::Relaxed);
+    // SeqCst: between this and the queues that are looked at now, as `wakep` has it the other way round.
+    fence(Ordering::SeqCst);
 }
 
-/// Somebody waits who should not have to wait for the end of a long nap.
+/// Somebody waits who should not have to wait for the end of a long nap. Who has queued something has
+/// called `wakep` since, for its fence.
 pub(crate) fn hurry() {
     if NAP.load(Ordering::Relaxed) > MIN_RUN {
         SCHED.sysmonnote.wakeup();
@@ -152,8 +163,29 @@ enum Verdict {
     /// Its goroutine is to yield.
     Ask,
     /// It is to be taken.
-    Take,
+    Take(Why),
 }
+
+/// What a P's goroutine does that the P is taken for.
+#[derive(Clone, Copy)]
+enum Why {
+    /// It is in an announced system call.
+    Call = 1,
+    /// Its thread sleeps in the kernel.
+    Sleep,
+    /// It does not yield.
+    Hog,
+}
+
+/// How many Ps were taken, by reason. Written by sysmon.
+pub(crate) struct Counts {
+    pub(crate) calls: Word,
+    pub(crate) rescues: Word,
+    pub(crate) hogs: Word,
+}
+
+pub(crate) static COUNTS: Counts =
+    Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
     let mut found = Found { acted: false, within: LONGEST };
@@ -168,8 +200,8 @@ fn look(now: u64) -> Found {
                 found.acted = true;
                 found.within = found.within.min(URGENT);
             }
-            Verdict::Take => {
-                pp.seen.verdict.set(1);
+            Verdict::Take(why) => {
+                pp.seen.verdict.set(why as usize);
                 take = true;
                 continue;
             }
@@ -178,19 +210,39 @@ fn look(now: u64) -> Found {
     }
     if take {
         // The goroutine may have changed since; then there is nothing to take it for.
-        let taken = retake(|pp| {
-            pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get()
-        });
+        let taken =
+            retake(|pp| pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get());
         while let Some(pp) = taken.pop() {
             found.acted = true;
+            match pp.seen.verdict.get() {
+                1 => COUNTS.calls.bump(),
+                2 => COUNTS.rescues.bump(),
+                _ => COUNTS.hogs.bump(),
+            };
             handoffp(pp);
         }
     }
-    astray(|mp| {
-        found.within = found.within.min(URGENT);
-        preempt::signal(mp);
-    });
+    astray(|mp| found.within = found.within.min(stray(mp, now)));
     found
+}
+
+/// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many
+/// nanoseconds to look again.
+fn stray(mp: &'static M, now: u64) -> u64 {
+    let at = mp.look_at.get() as u64;
+    if now < at {
+        return at - now;
+    }
+    let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
+    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    // New in the list, or awake again, or signalled before.
+    let last = if at == 0 || !runs { 0 } else { mp.patience.get() as u64 };
+    let patience = (2 * last).clamp(URGENT, WATCHFUL);
+    mp.patience.set(patience as usize);
+    let within = if runs { patience } else { LONGEST };
+    mp.look_at.set((now + within) as usize);
+    within
 }
 
 /// What is to be done about `pp`.
@@ -218,20 +270,20 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
         seen.call.set(call);
         seen.call_since.set(now as usize);
     } else if in_call {
-        return stuck(pp, now.saturating_sub(seen.call_since.get() as u64));
+        return stuck(pp, Why::Call, now.saturating_sub(seen.call_since.get() as u64));
     }
     let ran = now.saturating_sub(seen.since.get() as u64);
     if !in_call && sleeps(pp, mp) {
-        return stuck(pp, ran);
+        return stuck(pp, Why::Sleep, ran);
     }
-    overdue(pp, mp, now, ran)
+    overdue(pp, mp, ran)
 }
 
 /// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
-fn stuck(pp: &'static P, time: u64) -> Verdict {
+fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
     let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
     if waiting(pp) || others == 0 || time >= SPARE {
-        return Verdict::Take;
+        return Verdict::Take(why);
     }
     Verdict::Leave(SPARE - time)
 }
@@ -241,32 +293,35 @@ fn waiting(pp: &'static P) -> bool {
     !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0
 }
 
-/// Whether `mp`'s thread has slept since the last look, and still does.
+/// Whether `mp`'s thread has slept since the last look, and still does. If that cannot be told (no
+/// `/proc`, no descriptor left) a thread that has used no CPU time counts: one that gets no CPU loses
+/// its P in vain, but without the rescue all could wait for ever.
 fn sleeps(pp: &'static P, mp: &'static M) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     let Some(cpu) = cpu_time(tid) else { return false };
     let before = pp.seen.cpu.get();
     pp.seen.cpu.set(cpu as usize);
-    before == cpu as usize && is_running(tid) == Some(false)
+    before == cpu as usize && is_running(tid) != Some(true)
 }
 
 /// A goroutine that has been running for `ran`.
-fn overdue(pp: &'static P, mp: &'static M, now: u64, ran: u64) -> Verdict {
+fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
+    let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
     }
-    // Those who wait because they, too, have used up a slice wait for the end of this one.
-    let hogs_only = pp.runq.is_empty()
-        && SCHED.runqsize.load(Ordering::Relaxed) <= SCHED.nhogs.load(Ordering::Relaxed);
-    let slice = if hogs_only { preempt::slice() } else { MIN_RUN };
+    // Those who have waited for something do not wait for the end of the slice, too.
+    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
+    let slice = if urgent { MIN_RUN } else { preempt::slice() };
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));
     }
-    let asked = pp.seen.asked.get() as u64;
-    if asked == 0 {
-        pp.seen.asked.set(now as usize);
-    } else if now.saturating_sub(asked) > PATIENCE {
-        return Verdict::Take;
+    // By its own clock: a thread that gets no CPU cannot have heard.
+    let cpu = seen.cpu.get() as u64;
+    if seen.asked.get() == 0 {
+        seen.asked.set(cpu as usize);
+    } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {
+        return Verdict::Take(Why::Hog);
     }
     preempt::request(pp, mp);
     Verdict::Ask

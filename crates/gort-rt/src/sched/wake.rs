@@ -50,6 +50,7 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
         let id = lists.mnext;
         lists.mnext += 1;
         lists.mcount += 1;
+        super::threads::check(&lists);
         drop(lists);
         return newm(pp, spinning, id);
     };
@@ -130,7 +131,7 @@ fn no_thread(errno: Errno) -> ! {
 }
 
 /// An M that no thread has: used before, or new.
-fn allocm(id: usize) -> Result<&'static M, Errno> {
+pub(super) fn allocm(id: usize) -> Result<&'static M, Errno> {
     let free = SCHED.lock().mfree.pop();
     if let Some(mp) = free {
         mp.id.set(id);

@@ -10,13 +10,13 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{find, lockm, park, retake, spawn, sysmon};
-use super::exit;
+use super::threads::KEEP;
+use super::{exit, find, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
 use crate::prim::Ordering;
 use crate::throw::throw;
 use gort_sys::context::{slot, switch};
@@ -34,12 +34,14 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     mp.tid.store(raw::gettid().0, Ordering::Relaxed);
     setg(&mp.g0);
     slot::lock();
-    mp.sigmask.store(super::preempt::thread_mask(), Ordering::Relaxed);
-    {
-        let _lists = SCHED.lock();
-        mp.alllink.set(SCHED.allm.get());
-        SCHED.allm.set(Some(mp));
-    }
+    mp.signalled.store(0, Ordering::Relaxed);
+    mp.sigmask.store(super::preempt::set_thread_mask(), Ordering::Relaxed);
+    // Without memory for one the handlers run where they find themselves.
+    let _ = sigstack::install(mp);
+    let (lo, hi) = (host::get().thread_stack)();
+    mp.g0.stack_lo.set(lo);
+    mp.g0.stack_hi.set(hi);
+    enroll(mp);
     let here = core::ptr::from_ref(&arg).addr();
     let base = (here - RESERVE) & !63;
     mp.g0_sp.set(base);
@@ -49,6 +51,7 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
         let sp = switch::prepare(base, begin);
         switch::switch(mp.exit_sp.as_ptr(), sp, mp.fs.get(), 0);
     }
+    sigstack::remove(mp);
     slot::set_current(0);
     slot::unlock();
     // From here on another thread may have it.
@@ -113,15 +116,6 @@ fn schedule(mp: &'static M) -> ! {
     }
 }
 
-/// Makes `gp` the goroutine that `mp` runs; what is left is the switch.
-#[inline(always)]
-pub(crate) fn take_on(mp: &'static M, gp: &'static G) {
-    gp.status.execute();
-    gp.m.set(Some(mp));
-    mp.curg.set(Some(gp));
-    mp.pp().schedtick.bump();
-}
-
 /// Runs `gp`. Go: `execute`.
 fn execute(mp: &'static M, gp: &'static G) -> ! {
     take_on(mp, gp);
@@ -138,28 +132,6 @@ fn execute(mp: &'static M, gp: &'static G) -> ! {
     }
 }
 
-/// `mp` owns `pp` from here on. Go: `acquirep`.
-pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
-    if mp.p.get().is_some() {
-        throw("acquirep: the M has a P already");
-    }
-    pp.m.set(Some(mp));
-    pp.set_status(PStatus::Running);
-    mp.p.set(Some(pp));
-    if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
-        sysmon::awaken();
-    }
-}
-
-/// `mp` no longer owns its P. Go: `releasep`.
-pub(crate) fn releasep(mp: &'static M) -> &'static P {
-    let pp = mp.pp();
-    pp.m.set(None);
-    pp.set_status(PStatus::Idle);
-    mp.p.set(None);
-    pp
-}
-
 /// Sleeps until somebody has a P for `mp`. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) {
     let mut lists = SCHED.lock();
@@ -169,6 +141,10 @@ pub(crate) fn stopm(mp: &'static M) {
         // Queued by somebody who found no M to wake, and could make none.
         drop(lists);
         return acquirep(mp, pp);
+    }
+    if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
+        drop(lists);
+        mexit(mp);
     }
     lists.midle.push(mp);
     drop(lists);
@@ -185,25 +161,37 @@ pub(crate) fn sleep(mp: &'static M) {
     }
 }
 
-/// Ends the thread: the goroutine that was locked to it is over, and may have changed the thread in
-/// ways that others must not find. Go: `mexit`.
+/// Ends the thread: there are idle ones enough, or the goroutine that was locked to it is over, and may
+/// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
 fn mexit(mp: &'static M) -> ! {
-    {
-        let mut lists = SCHED.lock();
-        lists.mcount -= 1;
-        let mut link = &SCHED.allm;
-        while let Some(here) = link.get() {
-            if core::ptr::eq(here, mp) {
-                link.set(mp.alllink.get());
-                break;
-            }
-            link = &here.alllink;
-        }
+    strike(mp);
+    if mp.p.get().is_some() {
+        super::wake::handoffp(releasep(mp));
     }
-    super::wake::handoffp(releasep(mp));
     retake::unwatched();
     // Not before: until here no thread may be made from this one.
     mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.
     unsafe { switch::gogo(mp.exit_sp.get(), mp.fs.get(), 0) }
+}
+
+/// `mp` has a thread now: into the list of all.
+pub(super) fn enroll(mp: &'static M) {
+    let _lists = SCHED.lock();
+    mp.alllink.set(SCHED.allm.get());
+    SCHED.allm.set(Some(mp));
+}
+
+/// `mp` is about to lose its thread: out of the list, and of the count.
+pub(super) fn strike(mp: &'static M) {
+    let mut lists = SCHED.lock();
+    lists.mcount -= 1;
+    let mut link = &SCHED.allm;
+    while let Some(here) = link.get() {
+        if core::ptr::eq(here, mp) {
+            link.set(mp.alllink.get());
+            break;
+        }
+        link = &here.alllink;
+    }
 }

@@ -8,7 +8,7 @@
 //!
 //! Sources: `struct ucontext`, `struct sigcontext_64`, `struct _fpx_sw_bytes` and `struct
 //! _xstate` in the kernel's `asm/ucontext.h` and `asm/sigcontext.h`, which `linux-raw-sys` leaves
-//! out. `tests/sigframe.rs` compares with libc's.
+//! out. `tests/preempt/frame.rs` compares with libc's.
 
 #![allow(unsafe_code)]
 
