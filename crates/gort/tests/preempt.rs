@@ -81,11 +81,11 @@ fn ping_pong(times: usize) {
         s.go(|| {
             for [ping, pong] in &events {
                 ping.wait();
-                assert!(pong.complete().is_none());
+                assert_eq!(pong.complete(), gort_rt::Completed::Told);
             }
         });
         for [ping, pong] in &events {
-            assert!(ping.complete().is_none());
+            assert_eq!(ping.complete(), gort_rt::Completed::Told);
             pong.wait();
         }
     });
@@ -150,7 +150,9 @@ fn loops_get_their_turn() {
                         while !stop.load(Ordering::Relaxed) {
                             let event = Arc::new(Completion::new());
                             let done = Arc::clone(&event);
-                            drop(gort::go(move || assert!(done.complete().is_none())));
+                            drop(gort::go(move || {
+                                assert_eq!(done.complete(), gort_rt::Completed::Told)
+                            }));
                             event.wait();
                         }
                     });
