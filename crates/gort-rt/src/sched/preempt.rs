@@ -118,10 +118,8 @@ pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
         return true;
     }
     fence(Ordering::SeqCst);
-    let running = mp
-        .curg
-        .get()
-        .is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
+    let running =
+        mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
     // One that has ended, or another thread that got its number, is not harmed.
     let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
     if !sent {
