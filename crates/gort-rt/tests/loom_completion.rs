@@ -21,10 +21,11 @@
 
 #![allow(unsafe_code)]
 #![allow(
+    clippy::arc_with_non_send_sync,
     dead_code,
     unused_imports,
     unreachable_pub,
-    reason = "the models use parts of the files they include"
+    reason = "the models use parts of the files they include, and threads that take turns"
 )]
 
 #[path = "../src/sched/completion.rs"]

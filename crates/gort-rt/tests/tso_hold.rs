@@ -70,7 +70,7 @@ use obj::p::{P, PStatus};
 use prim::slot;
 use sched::door;
 use sched::park::{After, leave, leave_to};
-use sched::retake::retake;
+use sched::retake::{retake, retire};
 use sched::state::SCHED;
 use sched::syscall::{entersyscall, entersyscallblock, exitsyscall};
 use sched::wake::handoffp;
@@ -315,6 +315,32 @@ fn blocking_call() {
         ..PLAIN
     });
     assert_eq!(outcomes, [(0, 0), (0, 1), (1, 0), (1, 1), (1, 2)]);
+}
+
+/// A's thread ends, and its storage with it, with or without a P. Without the wait in `retire` a taker
+/// reads what is gone.
+#[test]
+fn a_threads_end() {
+    for without in [false, true] {
+        let outcomes = check(&Model {
+            goroutines: &[&|a| {
+                if without {
+                    entersyscallblock(a, 1, slot::here());
+                }
+                slot::lock();
+                let pp = retire(a.mp());
+                slot::unlock();
+                a.gone.set(1);
+                if let Some(pp) = pp {
+                    pp.work();
+                    handoffp(pp);
+                }
+            }],
+            ..PLAIN
+        });
+        let expected: &[_] = if without { &[(0, 0), (1, 0), (1, 1)] } else { &[(0, 0), (1, 0)] };
+        assert_eq!(outcomes, expected);
+    }
 }
 
 /// As `stop.rs` does it: nobody owns a P but who stops the world, until that is over.

@@ -132,7 +132,14 @@ fn signal_handlers_do_not_call_back() {
 #[test]
 fn the_scheduler_must_have_room_on_cs_stack() {
     fn dive() {
-        call_with(|| call_back(&|| dive()));
+        call_with(|| {
+            call_back(&|| {
+                // The scheduler works here, and has stacks made and threads started.
+                let others: Vec<_> = (0..3).map(|_| gort::go(gort::gosched)).collect();
+                others.into_iter().for_each(|other| other.join().unwrap());
+                dive();
+            })
+        });
     }
     let output = Child::new("dive", || {
         gort::Builder::new().stack_size(64 << 20).spawn(dive).unwrap().join().unwrap();

@@ -249,6 +249,22 @@ fn a_librarys_state_stays_with_its_thread() {
     });
 }
 
+/// What the scheduler needs of a thread's own stack is less than threads are usually made with.
+#[test]
+fn small_threads_will_do() {
+    matrix(|_| {
+        let small = || {
+            callback(|| {
+                cabi::deep(100 << 10);
+                assert_eq!(gort::go(|| 5).join().unwrap(), 5);
+            });
+        };
+        let threads = (0..4).map(|_| thread::Builder::new().stack_size(64 << 10).spawn(small));
+        let threads: Vec<_> = threads.map(Result::unwrap).collect();
+        call_blocking(|| threads.into_iter().for_each(|thread| thread.join().unwrap()));
+    });
+}
+
 #[test]
 fn the_first_callback_starts_the_runtime() {
     let output = Child::new("first", || {

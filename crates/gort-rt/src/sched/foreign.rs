@@ -29,8 +29,7 @@
 
 use super::cgo::{Callback, come_back};
 use super::state::SCHED;
-use super::worker::{self, releasep};
-use super::{exit, lockm, retake, sigstack, spawn, threads, wake};
+use super::{exit, lockm, retake, sigstack, spawn, threads, wake, worker};
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
 use crate::prim::{Ordering, slot};
@@ -93,12 +92,10 @@ impl Foreign {
         slot::lock();
         // So that a thread which has to be started now is not started from here.
         setg(&mp.g0);
-        match mp.p.held() {
-            Ok(Some(_)) => wake::handoffp(releasep(mp)),
-            _ => mp.p.set(None),
+        let gp = mp.curg.get();
+        if let Some(pp) = retake::retire(mp) {
+            wake::handoffp(pp);
         }
-        let gp = mp.curg.take();
-        retake::unwatched();
         mp.lockedg.set(None);
         if let Some(gp) = gp {
             exit::disown(gp);

@@ -7,8 +7,10 @@
 //! An M whose running goroutine has lost its P is *astray*: it may go on for a while, outside the
 //! runtime. It is kept in a list, so that sysmon can see to it that it reaches a door.
 
+use super::own::releasep;
 use super::state::{MAX_PROCS, SCHED};
 use crate::lock::{Mutex, Rank};
+use crate::obj::hold::Taken;
 use crate::obj::list::Stack;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -112,7 +114,18 @@ pub(crate) fn astray(mut hurry: impl FnMut(&'static M)) {
     }
 }
 
-/// Waits until nobody looks at an M that had a P: before its thread ends, and its stack with it.
-pub(crate) fn unwatched() {
+/// `mp`'s thread, on which this is, inside a door or on g0, is about to end: it runs nothing any more,
+/// and its P, if it has one, is the caller's. Waits until nobody looks at the thread's storage, which
+/// will be gone.
+pub(crate) fn retire(mp: &'static M) -> Option<&'static P> {
+    let pp = match mp.p.held() {
+        Ok(Some(_)) => Some(releasep(mp)),
+        Ok(None) | Err(Taken) => {
+            mp.p.set(None);
+            None
+        }
+    };
+    mp.curg.set(None);
     drop(TAKER.lock());
+    pp
 }

@@ -165,10 +165,9 @@ pub(crate) fn sleep(mp: &'static M) {
 /// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
 fn mexit(mp: &'static M) -> ! {
     strike(mp);
-    if mp.p.get().is_some() {
-        super::wake::handoffp(releasep(mp));
+    if let Some(pp) = retake::retire(mp) {
+        super::wake::handoffp(pp);
     }
-    retake::unwatched();
     // Not before: until here no thread may be made from this one.
     mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.

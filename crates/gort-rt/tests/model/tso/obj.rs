@@ -26,6 +26,8 @@ pub(crate) mod g {
         pub(crate) stack_hi: Ghost,
         /// What is done about it once it has been left.
         pub(crate) after: Ghost,
+        /// Whether its storage is that of a thread that has ended.
+        pub(crate) gone: Ghost,
     }
 
     impl G {
@@ -42,6 +44,7 @@ pub(crate) mod g {
                 stack_lo: Ghost::new(),
                 stack_hi: Ghost::new(),
                 after: Ghost::new(),
+                gone: Ghost::new(),
             }
         }
 
@@ -51,7 +54,9 @@ pub(crate) mod g {
 
         #[track_caller]
         pub(crate) fn locks_on(&self, _: &'static M) -> Option<u32> {
-            Some(slot::locks_of(self.thread).acquire() as u32)
+            let locks = slot::locks_of(self.thread).acquire();
+            assert_eq!(self.gone.get(), 0, "a thread's storage is read that has ended");
+            Some(locks as u32)
         }
 
         pub(crate) fn has_room(&self, _: usize, _: usize) -> bool {
