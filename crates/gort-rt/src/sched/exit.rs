@@ -17,7 +17,9 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.slots.put(slot);
     }
     pp.exited.bump();
-    spawn::gfput(pp, gp);
+    if gp.done.bury() {
+        spawn::gfput(pp, gp);
+    }
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
         // Any P may have it, for any may take up who waits.
         pp.slots.clear();

@@ -38,7 +38,7 @@ use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::{door, park, sysmon, wake};
 use crate::host;
-use crate::obj::g::{current, getg};
+use crate::obj::g::{G, current, getg};
 use crate::obj::hold::Taken;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -102,7 +102,19 @@ pub(crate) fn set_thread_mask() -> u64 {
 pub(crate) fn request(pp: &'static P, mp: &'static M) {
     let tick = pp.schedtick.get();
     pp.preempt.set(tick);
+    call_hog(mp);
     signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
+}
+
+/// Notes that the goroutine that `mp` runs is a hog: should it come to a door without its P, it queues
+/// with those.
+fn call_hog(mp: &'static M) {
+    mp.hog.store(mp.curg.get().map_or(0, G::id), Ordering::Relaxed);
+}
+
+/// Whether `gp`, on which this is, was asked to let others go first.
+pub(crate) fn is_hog(gp: &'static G) -> bool {
+    gp.mp().hog.load(Ordering::Relaxed) == gp.id()
 }
 
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
@@ -152,6 +164,7 @@ pub(crate) fn seize() -> Option<&'static P> {
     let pp = hog()?;
     let mp = pp.m.get()?;
     let tick = pp.schedtick.get();
+    call_hog(mp);
     let taken =
         retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
     let seized = taken.pop()?;

@@ -267,7 +267,9 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
         seen.asked.set(0);
         seen.call.set(call);
         seen.call_since.set(now as usize);
-        let pace = if is_urgent(pp) { MIN_RUN } else { WATCHFUL };
+        // Not for what it has readied itself: those who ready each other all the time are no hogs.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) != 0;
+        let pace = if urgent { MIN_RUN } else { WATCHFUL };
         return Verdict::Leave(if waiting(pp) { pace } else { LONGEST });
     }
     if seen.call.get() != call {
