@@ -21,6 +21,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use support::{all, matrix, serial, spin, watchdog};
 
+const SHORT: Timespec = Timespec { sec: 0, nsec: 50_000 };
 const MILLISECOND: Timespec = Timespec { sec: 0, nsec: 1_000_000 };
 
 /// 1000 goroutines read a byte each of an empty pipe, which fills ten at a time; meanwhile one that
@@ -45,14 +46,15 @@ fn progress_together(read: impl Fn(&OwnedFd, &mut [u8]) -> syscall::Result<usize
                 spun.fetch_add(1, Ordering::Relaxed);
             }
         });
+        // Sleeps, for one that only yields would wait for the spinning one's slices.
         while inside.load(Ordering::Relaxed) < readers {
-            gort::gosched();
+            syscall::nanosleep(&SHORT, None).unwrap();
         }
         // No reader has come back before, and the spinning one goes on from batch to batch.
         for batch in (0..readers).step_by(10) {
             let before = spun.load(Ordering::Relaxed);
             while spun.load(Ordering::Relaxed) == before || got.load(Ordering::Relaxed) < batch {
-                gort::gosched();
+                syscall::nanosleep(&SHORT, None).unwrap();
             }
             assert_eq!(got.load(Ordering::Relaxed), batch);
             assert_eq!(syscall::write(&pipe.writer, &[b'x'; 10]), Ok(10));
