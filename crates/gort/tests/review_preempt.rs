@@ -33,7 +33,11 @@ fn slices_are_long_again() {
     let _one = support::serial();
     gomaxprocs(Some(1));
     static OVER: AtomicBool = AtomicBool::new(false);
-    let hog = || while !OVER.load(Ordering::Relaxed) {};
+    let hog = || {
+        while !OVER.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    };
     let hogs = [gort::go(hog), gort::go(hog)];
     let sleep = || _ = nanosleep(&Timespec { sec: 0, nsec: 2_000_000 }, None);
     let sleepers: Vec<_> = (0..50).map(|_| gort::go(sleep)).collect();

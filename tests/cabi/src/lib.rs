@@ -37,9 +37,9 @@ mod sys {
 }
 
 /// What C is given: calls the closure back on a goroutine.
-unsafe extern "C" fn back<'a>(closure: *mut c_void) {
+unsafe extern "C" fn back(closure: *mut c_void) {
     // SAFETY: the address of a reference to a closure, as below.
-    let f = unsafe { *closure.cast::<&'a dyn Fn()>() };
+    let f = unsafe { *closure.cast::<&dyn Fn()>() };
     gort::ffi::callback(f);
 }
 

@@ -50,6 +50,8 @@ pub(crate) struct M {
     pub(crate) ranks: Word,
     /// The thread's signal mask when it runs goroutines. Fixed while it has this thread.
     pub(crate) sigmask: AtomicU64,
+    /// The number of the goroutine that was last asked here to let others go first. Written by anybody.
+    pub(crate) hog: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
@@ -84,6 +86,7 @@ impl M {
             tid: AtomicI32::new(0),
             ranks: Word::new(0),
             sigmask: AtomicU64::new(0),
+            hog: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),

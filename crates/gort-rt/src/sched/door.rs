@@ -23,7 +23,7 @@ pub(crate) fn open(gp: &'static G) -> &'static P {
     slot::lock();
     match gp.mp().p.held() {
         Ok(Some(pp)) => pp,
-        _ => regain(gp, Line::Waited),
+        _ => regain(gp, Line::of(gp)),
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn open_anywhere() -> Option<&'static P> {
     slot::lock();
     match m::current()?.p.held() {
         Ok(pp) => pp,
-        Err(Taken) => current().map(|gp| regain(gp, Line::Waited)),
+        Err(Taken) => current().map(|gp| regain(gp, Line::of(gp))),
     }
 }
 
@@ -44,6 +44,13 @@ pub(crate) enum Line {
     Waited,
     /// With the hogs.
     Hogs,
+}
+
+impl Line {
+    /// Where `gp` belongs, which has come to a door by itself.
+    fn of(gp: &'static G) -> Line {
+        if preempt::is_hog(gp) { Line::Hogs } else { Line::Waited }
+    }
 }
 
 /// `gp`, inside a door, comes by a P: an idle one; one that a hog has, if `gp` has waited for something;

@@ -10,7 +10,7 @@
 
 use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
-use super::{door, exit, preempt, spawn, wake, worker};
+use super::{door, exit, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::M;
@@ -90,7 +90,12 @@ pub fn goready(gp: &'static G) {
     gp.status.readied();
     match pp {
         Some(pp) => {
-            pp.readied.set(pp.schedtick.get());
+            let tick = pp.schedtick.get();
+            pp.readied.set(tick);
+            if pp.seen.tick.get() == tick {
+                // Who readies it may be a hog: it has been seen already.
+                sysmon::hurry();
+            }
             runqput(pp, gp, true);
             wake::wakep();
         }

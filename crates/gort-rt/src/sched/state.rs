@@ -210,7 +210,7 @@ impl Lists {
     /// Go: `globrunqget`.
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
-        let Some(first) = self.runq.pop_front() else { return self.hogget() };
+        let Some(first) = self.runq.pop_front() else { return self.hogget(pp) };
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.
@@ -219,15 +219,27 @@ impl Lists {
         // Whoever was queued is in a P's hands, or still here: there are no more urgent ones than these.
         let urgent = SCHED.nurgent.load(Ordering::Relaxed).saturating_sub(1);
         SCHED.nurgent.store(urgent.min(self.runq.len()), Ordering::Relaxed);
+        if urgent != 0 {
+            be_brief(pp);
+        }
         self.counted();
         Some(first)
     }
 
-    /// The first of the hogs.
-    pub(crate) fn hogget(&mut self) -> Option<&'static G> {
+    /// The first of the hogs, for `pp` to run.
+    pub(crate) fn hogget(&mut self, pp: &'static P) -> Option<&'static G> {
         let gp = self.hogs.pop_front()?;
         self.counted();
+        be_brief(pp);
         Some(gp)
+    }
+}
+
+/// Whoever runs next with `pp`, which the caller owns, goes before others that may have waited for long:
+/// not for a whole slice, if there are any.
+fn be_brief(pp: &'static P) {
+    if !pp.runq.is_empty() {
+        pp.readied.set(pp.schedtick.get().wrapping_add(1));
     }
 }
 

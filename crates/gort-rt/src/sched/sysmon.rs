@@ -7,7 +7,7 @@
 //! - a goroutine in an announced system call since the last look loses its P, if anybody could use it;
 //! - one whose thread sleeps in the kernel without having said so (its CPU clock stands still, and
 //!   its `stat` says so) loses it, too: this is the *rescue*;
-//! - one that has run longer than its slice while others wait is asked to let them go first
+//! - one that has used more of the CPU than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
 //! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
 //!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
@@ -258,13 +258,19 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     let in_call = gp.status.get() == Status::Syscall;
     let call = gp.syscalltick.get() << 1 | usize::from(in_call);
     if seen.tick.get() != tick {
-        seen.tick.set(tick);
+        let cpu = cpu_time(mp.tid.load(Ordering::Relaxed)).unwrap_or(0);
+        seen.cpu.set(cpu as usize);
+        // In this order: `preempt::hog` takes the ones for the other's.
+        seen.cpu_since.set(cpu as usize);
         seen.since.set(now as usize);
+        seen.tick.set(tick);
         seen.asked.set(0);
-        seen.cpu.set(0);
         seen.call.set(call);
         seen.call_since.set(now as usize);
-        return Verdict::Leave(if waiting(pp) { WATCHFUL } else { LONGEST });
+        // Not for what it has readied itself: those who ready each other all the time are no hogs.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) != 0;
+        let pace = if urgent { MIN_RUN } else { WATCHFUL };
+        return Verdict::Leave(if waiting(pp) { pace } else { LONGEST });
     }
     if seen.call.get() != call {
         seen.call.set(call);
@@ -279,7 +285,8 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     overdue(pp, mp, ran)
 }
 
-/// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
+/// A goroutine that has been waiting in the kernel at least since the last look, and in this call, or
+/// without leaving its M, for `time`.
 fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
     let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
     if waiting(pp) || others == 0 || time >= SPARE {
@@ -295,6 +302,11 @@ fn waiting(pp: &'static P) -> bool {
         || SCHED.nstarved.load(Ordering::Relaxed) != 0
 }
 
+/// Whether those who wait have waited for something: not for the end of a slice, too.
+fn is_urgent(pp: &'static P) -> bool {
+    pp.readied.get() == pp.seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0
+}
+
 /// Whether `mp`'s thread has slept since the last look, and still does. If that cannot be told (no
 /// `/proc`, no descriptor left) a thread that has used no CPU time counts: one that gets no CPU loses
 /// its P in vain, but without the rescue all could wait for ever.
@@ -306,20 +318,22 @@ fn sleeps(pp: &'static P, mp: &'static M) -> bool {
     before == cpu as usize && is_running(tid) != Some(true)
 }
 
-/// A goroutine that has been running for `ran`.
+/// A goroutine that has been running for `ran`. A slice is of CPU time, but of real time for one whose
+/// thread sleeps over and over.
 fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
     }
-    // Those who have waited for something do not wait for the end of the slice, too.
-    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
-    let slice = if urgent { MIN_RUN } else { preempt::slice() };
-    if ran < slice {
-        return Verdict::Leave((slice - ran).min(WATCHFUL));
-    }
-    // By its own clock: a thread that gets no CPU cannot have heard.
+    // By its own clock: a thread that gets no CPU is no hog, and cannot hear.
     let cpu = seen.cpu.get() as u64;
+    let used = cpu.saturating_sub(seen.cpu_since.get() as u64);
+    let slice = if is_urgent(pp) { MIN_RUN } else { preempt::slice() };
+    if used < slice {
+        let sleepy = ran >= slice && is_running(mp.tid.load(Ordering::Relaxed)) == Some(false);
+        let left = (slice - used).min(WATCHFUL);
+        return if sleepy { Verdict::Take(Why::Sleep) } else { Verdict::Leave(left) };
+    }
     if seen.asked.get() == 0 {
         seen.asked.set(cpu as usize);
     } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {

@@ -215,7 +215,10 @@ pub(crate) mod park {
                 mp.pp().work();
                 World::get().over(gp);
             }
-            to => World::get().links[to - 3].set(Some(gp)),
+            to => {
+                World::get().links[to - 3].set(Some(gp));
+                mp.pp().work();
+            }
         }
     }
 
@@ -232,6 +235,7 @@ pub(crate) mod park {
 pub(crate) mod preempt {
     use super::retake::retake;
     use super::state::SCHED;
+    use crate::obj::g::G;
     use crate::obj::m::M;
     use crate::obj::p::{P, PStatus};
     use crate::world::World;
@@ -245,6 +249,11 @@ pub(crate) mod preempt {
     }
 
     pub(crate) fn quiet(_: &'static M) {}
+
+    /// Where one queues makes no difference here.
+    pub(crate) fn is_hog(_: &'static G) -> bool {
+        false
+    }
 }
 
 /// There is no limit.
