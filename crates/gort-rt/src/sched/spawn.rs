@@ -287,7 +287,8 @@ pub(super) fn attach(pp: &'static P, gp: &'static G) -> Result<(), Errno> {
         && let Err(errno) = slot.build()
     {
         if gp.slot.is_none() {
-            pp.slots.put(slot);
+            // Not to `pp`'s, or it would look as if there were something for those who starve.
+            stack::put_global(slot);
         }
         return Err(errno);
     }

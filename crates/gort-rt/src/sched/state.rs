@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::exit;
 use crate::lock::{Guard, Mutex, Rank};
 use crate::obj::deque::Deque;
 use crate::obj::g::G;
@@ -152,6 +153,9 @@ impl Lists {
     /// Go: `pidleput`.
     pub(crate) fn pidleput(&mut self, pp: &'static P) {
         pp.set_status(PStatus::Idle);
+        if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
+            exit::pass_on(self, pp);
+        }
         self.pidle.push(pp);
         // Relaxed: ordered by the fences of the protocol in `sched/mod.rs`.
         SCHED.npidle.fetch_add(1, Ordering::Relaxed);

@@ -297,7 +297,9 @@ fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
 
 /// Whether goroutines wait for which `pp`, or any P, would be the right one.
 fn waiting(pp: &'static P) -> bool {
-    !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0
+    !pp.runq.is_empty()
+        || SCHED.runqsize.load(Ordering::Relaxed) != 0
+        || SCHED.nstarved.load(Ordering::Relaxed) != 0
 }
 
 /// Whether those who wait have waited for something: not for the end of a slice, too.
