@@ -5,7 +5,7 @@
 //! (`stack/`), switches to it (`sched/worker.rs`, and straight from goroutine to goroutine in
 //! `sched/park.rs`), leaves it when it parks ([`gopark`]) and takes it up when it is made ready
 //! ([`goready`]), and takes it apart (`sched/exit.rs`). `obj/` has the three structures, `lock/`
-//! what blocks an M, `host.rs` what the program around must supply.
+//! what blocks an M, `sync/` what the program's locks are made of, `host.rs` what the program around must supply.
 //!
 //! Nothing here calls libc, allocates from the program's allocator, unwinds, or uses std.
 
@@ -18,6 +18,7 @@ mod obj;
 mod prim;
 mod sched;
 mod stack;
+pub mod sync;
 mod throw;
 
 pub use obj::g::{G, current, m_thread_pointer};

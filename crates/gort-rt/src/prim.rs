@@ -15,10 +15,12 @@ pub(crate) use core::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
 use gort_sys::types::MembarrierCommand;
+pub(crate) use gort_sys::vdso::nanotime;
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
@@ -28,6 +30,9 @@ pub(crate) const PROCS: usize = 1024;
 
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
+
+/// Parts of the table of those who wait for locks; a prime. Go's number.
+pub(crate) const SEMTAB: usize = 251;
 
 /// A full fence on every running thread of the process; whether it could be had.
 pub(crate) fn membarrier() -> bool {
@@ -46,6 +51,12 @@ macro_rules! global {
     ($($item:tt)*) => { $($item)* };
 }
 pub(crate) use global;
+
+/// An array of what is made anew for each place.
+macro_rules! each {
+    ($new:expr) => { [const { $new }; _] };
+}
+pub(crate) use each;
 
 /// Atomic null pointers.
 pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {

@@ -23,6 +23,7 @@ mod join;
 pub mod panic;
 pub mod runtime;
 mod scope;
+pub mod sync;
 pub mod syscall;
 mod task;
 

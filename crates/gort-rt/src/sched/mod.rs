@@ -50,6 +50,7 @@ pub(crate) mod preempt;
 pub(crate) mod retake;
 pub(crate) mod runq;
 pub(crate) mod spawn;
+pub(crate) mod spin;
 pub(crate) mod state;
 pub(crate) mod stop;
 pub(crate) mod syscall;

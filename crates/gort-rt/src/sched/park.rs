@@ -32,8 +32,8 @@ const REQUEUE: usize = 4;
 /// What completes a park: called when nobody is on the goroutine's stack any more. `false` calls
 /// the park off, and the goroutine goes on.
 ///
-/// Runs on another goroutine's stack or on g0, with `locks` raised: it may unlock, publish the
-/// goroutine and make others ready, and nothing else.
+/// Runs on another goroutine's stack or on g0, with `locks` raised: it may take locks of the runtime,
+/// unlock, publish the goroutine and make others ready, and nothing else.
 pub type Commit = fn(gp: &'static G, arg: usize) -> bool;
 
 /// Why a goroutine waits, as dumps say it.
@@ -44,6 +44,20 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// For a mutex, or as the first of those who want to write for a read-write lock.
+    MutexLock,
+    /// To read what somebody writes, or is about to.
+    RwMutexRLock,
+    /// To write what others read.
+    RwMutexLock,
+    /// For a condition.
+    CondWait,
+    /// For a group to have done its work.
+    WaitGroupWait,
+    /// For a semaphore's permits.
+    Semaphore,
+    /// For a value that somebody else makes.
+    OnceDo,
 }
 
 /// The goroutine this runs on; it is one.
@@ -95,6 +109,14 @@ pub fn goready(gp: &'static G) {
     }
     wake::wakep();
     slot::unlock();
+}
+
+/// Lets the goroutine that this one has readied last go first, where that is possible: not inside the
+/// runtime. Go: `goyield`.
+pub(crate) fn goyield() {
+    if current().is_some() && slot::locks() == 0 {
+        gosched();
+    }
 }
 
 /// Ends the goroutine.

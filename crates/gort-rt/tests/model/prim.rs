@@ -8,8 +8,9 @@
 //! As in `src/prim.rs`: a link holds null or what was a `&'static T`.
 
 use gort_sys::types::Timespec;
+pub(crate) use loom::cell::Cell;
 pub(crate) use loom::hint::spin_loop;
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
@@ -17,19 +18,36 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
+pub(crate) const SEMTAB: usize = 1;
 
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
 }
 pub(crate) use const_fn;
 
-#[allow(unused_macros, reason = "only `state.rs` has one")]
+#[allow(unused_macros, reason = "only some files have one")]
 macro_rules! global {
-    (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
+    ($vis:vis static $name:ident: $type:ty = $value:expr;) => {
         loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
     };
 }
 pub(crate) use global;
+
+macro_rules! each {
+    ($new:expr) => { std::array::from_fn(|_| $new) };
+}
+pub(crate) use each;
+
+/// What the clock advances by each time it is looked at. Set before a model runs.
+pub(crate) static TICK: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+
+loom::lazy_static! {
+    static ref NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+}
+
+pub(crate) fn nanotime() -> u64 {
+    NOW.fetch_add(TICK.load(NotModelled), NotModelled)
+}
 
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
