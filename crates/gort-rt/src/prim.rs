@@ -15,8 +15,11 @@ pub(crate) use core::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
+use gort_sys::raw::membarrier;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
+use gort_sys::types::MembarrierCommand;
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
@@ -26,6 +29,28 @@ pub(crate) const PROCS: usize = 1024;
 
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
+
+/// At most so many values are in one segment of a channel that grows.
+pub(crate) const SEGMENT: usize = 128;
+
+/// How many counts of sleeping threads there are; a power of two.
+pub(crate) const BUCKETS: usize = 64;
+
+/// Half of a full fence: between this and the other half, [`heavy_fence`] on another thread, it is
+/// as if both were full fences. Costs nothing.
+#[inline(always)]
+pub(crate) fn light_fence() {
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// The other half, which has the kernel make every thread of the process do a full fence. `false` if
+/// it refuses. Costs some microseconds.
+#[cold]
+pub(crate) fn heavy_fence() -> bool {
+    let fence = || membarrier(MembarrierCommand::PRIVATE_EXPEDITED, 0, 0).is_ok();
+    // A process says once that it will, and again after `fork`.
+    fence() || membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0).is_ok() && fence()
+}
 
 /// Around a `const fn` that makes atomics: loom's are made at run time, so that a model's version of
 /// this takes the `const` away.
@@ -43,6 +68,11 @@ pub(crate) use global;
 /// Atomic null pointers.
 pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     [const { AtomicPtr::new(core::ptr::null_mut()) }; N]
+}
+
+/// Atomic zeros.
+pub(crate) const fn zeros<const N: usize>() -> [AtomicU32; N] {
+    [const { AtomicU32::new(0) }; N]
 }
 
 /// Empty links.

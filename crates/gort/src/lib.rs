@@ -16,6 +16,7 @@
 
 mod boot;
 mod builder;
+pub mod chan;
 mod goexit;
 mod host;
 mod join;

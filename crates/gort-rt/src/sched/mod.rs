@@ -44,6 +44,7 @@ pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod lockm;
 pub(crate) mod park;
+pub(crate) mod rand;
 pub(crate) mod runq;
 pub(crate) mod spawn;
 pub(crate) mod state;

@@ -40,6 +40,14 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// To send on a channel.
+    ChanSend,
+    /// To receive from a channel.
+    ChanReceive,
+    /// For one of several channel operations.
+    Select,
+    /// For something that cannot happen.
+    Never,
 }
 
 /// The goroutine this runs on; it is one.
@@ -72,8 +80,15 @@ pub fn gosched() {
 ///
 /// Must be called on a goroutine.
 pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
-    let gp = here();
     slot::lock();
+    gopark_raised(commit, arg, reason);
+}
+
+/// [`gopark`] by a caller who has raised `locks`, once; it is lowered again when this returns.
+///
+/// The caller may hold locks that `commit` lets go, so nothing here waits for anything before it.
+pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
+    let gp = here();
     gp.waitreason.set(reason as usize);
     leave(gp, commit as *const () as usize, arg);
     gp.waitreason.set(0);
@@ -86,10 +101,15 @@ pub fn goready(gp: &'static G) {
     slot::lock();
     gp.status.readied();
     match m::current().and_then(|mp| mp.p.get()) {
-        Some(pp) => runqput(pp, gp, true),
-        None => SCHED.lock().globrunqput(gp),
+        Some(pp) => {
+            runqput(pp, gp, true);
+            wake_another();
+        }
+        None => {
+            SCHED.lock().globrunqput(gp);
+            wake::wakep();
+        }
     }
-    wake::wakep();
     slot::unlock();
 }
 
@@ -211,8 +231,8 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
     }
 }
 
-/// Between two goroutines the one that was left is in no queue, so an M that looks just then goes to
-/// sleep: now that it is in one, it counts as new work for the other Ps, if there are any.
+/// There is new work in our own queue: for the other Ps, if there are any. What was left between two
+/// goroutines counts as new, for it was in no queue, and an M that looked just then went to sleep.
 #[inline(always)]
 fn wake_another() {
     if SCHED.procs() > 1 {

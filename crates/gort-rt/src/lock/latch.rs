@@ -1,0 +1,120 @@
+//! A channel's lock: held for a handful of instructions, and let go by a plain store.
+//!
+//! # The problem
+//!
+//! A channel operation takes its lock and lets it go, and in between copies a value. Two locked
+//! instructions would be most of what it costs; one is enough to take the lock.
+//!
+//! # Protocol
+//!
+//! | | who lets go | who has spun in vain and is about to sleep |
+//! |-|-|-|
+//! | 1 | store "free" | add itself to the lock's count of sleepers |
+//! | 2 | (no fence) | membarrier: a full fence on every thread of the process |
+//! | 3 | load the count of sleepers; if not 0, wake one | try to take the lock; sleep while it is held |
+//!
+//! If the releaser's load comes after the membarrier, it sees the sleeper and wakes it. If it comes
+//! before, so does its store, and the sleeper finds the lock free. Where the kernel refuses the
+//! membarrier, sleepers look again every millisecond.
+//!
+//! The counts are in a table of their own, by the lock's address: once a lock is free, whoever takes
+//! it next may free the memory it is in, and the releaser must not look there any more. Two locks
+//! that share a count wake each other's sleepers now and then, who look and sleep again.
+//!
+//! Modelled by loom in `tests/loom_latch.rs`, and, because loom knows no membarrier, explored with
+//! store buffers in `tests/tso_latch.rs`.
+//!
+//! # Rules
+//!
+//! Whoever holds one has `locks` raised, and does nothing but move values and links: no allocation,
+//! no call of the program's code, no waking. Several are taken in the order of their addresses, and
+//! none while a [`Mutex`](super::Mutex) is held, which debug builds check.
+
+use crate::obj::m;
+use crate::prim::{
+    AtomicU32, BUCKETS, Ordering, SPINS, const_fn, futex_wait, futex_wake, global, heavy_fence,
+    light_fence, spin_loop, zeros,
+};
+use gort_sys::types::Timespec;
+
+const FREE: u32 = 0;
+const HELD: u32 = 1;
+
+/// How long a sleeper sleeps that may have been overlooked.
+const DOZE: Timespec = Timespec { sec: 0, nsec: 1_000_000 };
+
+global! {
+    static SLEEPERS: [AtomicU32; BUCKETS] = zeros();
+}
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Latch(AtomicU32);
+
+impl Latch {
+    const_fn! {
+        pub(crate) const fn new() -> Latch {
+            Latch(AtomicU32::new(FREE))
+        }
+    }
+
+    /// Takes it. `locks` is raised.
+    #[inline(always)]
+    pub(crate) fn acquire(&self) {
+        if cfg!(debug_assertions) && m::current().is_some_and(|mp| mp.ranks.get() != 0) {
+            crate::throw::throw("a channel's lock taken while holding one of the scheduler's");
+        }
+        if !self.try_acquire() {
+            self.acquire_slow();
+        }
+    }
+
+    #[inline(always)]
+    fn try_acquire(&self) -> bool {
+        // Acquire: pairs with the Release in `release`.
+        self.0.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn acquire_slow(&self) {
+        for _ in 0..SPINS {
+            if self.0.load(Ordering::Relaxed) == FREE && self.try_acquire() {
+                return;
+            }
+            spin_loop();
+        }
+        let sleepers = sleepers(self);
+        sleepers.fetch_add(1, Ordering::Relaxed);
+        let seen = heavy_fence();
+        while !self.try_acquire() {
+            let _ = futex_wait(&self.0, HELD, if seen { None } else { Some(&DOZE) });
+        }
+        sleepers.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// Lets it go. By whoever holds it, or in its place; it may not exist any more afterwards.
+    #[inline(always)]
+    pub(crate) fn release(&self) {
+        let sleepers = sleepers(self);
+        // Release: pairs with the Acquire in `try_acquire`.
+        self.0.store(FREE, Ordering::Release);
+        light_fence();
+        if sleepers.load(Ordering::Relaxed) != 0 {
+            self.wake();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wake(&self) {
+        let _ = futex_wake(&self.0, 1);
+    }
+}
+
+/// Where those are counted who sleep for `latch`.
+#[inline(always)]
+fn sleepers(latch: &Latch) -> &'static AtomicU32 {
+    // Channels are aligned to cache lines.
+    &SLEEPERS[core::ptr::from_ref(latch).addr() / 64 % BUCKETS]
+}
