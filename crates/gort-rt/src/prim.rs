@@ -17,9 +17,9 @@ pub(crate) use core::sync::atomic::{
 
 pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
-use gort_sys::raw::membarrier;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
-use gort_sys::types::MembarrierCommand;
+use gort_sys::raw::{membarrier, nanosleep};
+use gort_sys::types::{MembarrierCommand, Timespec};
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
@@ -68,6 +68,11 @@ pub(crate) use global;
 /// Atomic null pointers.
 pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     [const { AtomicPtr::new(core::ptr::null_mut()) }; N]
+}
+
+/// Puts the thread to sleep for so many nanoseconds, or a little more.
+pub(crate) fn nap(nanos: u32) {
+    let _ = nanosleep(&Timespec { sec: 0, nsec: nanos.into() }, None);
 }
 
 /// Atomic zeros.

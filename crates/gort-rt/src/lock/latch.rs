@@ -7,19 +7,25 @@
 //!
 //! # Protocol
 //!
-//! | | who lets go | who has spun in vain and is about to sleep |
+//! A word in a table, by the lock's address, says whether somebody sleeps.
+//!
+//! | | who lets go | who has spun in vain |
 //! |-|-|-|
-//! | 1 | store "free" | add itself to the lock's count of sleepers |
+//! | 1 | store "free" | store "somebody sleeps" |
 //! | 2 | (no fence) | membarrier: a full fence on every thread of the process |
-//! | 3 | load the count of sleepers; if not 0, wake one | try to take the lock; sleep while it is held |
+//! | 3 | load whether somebody sleeps; if so, store "nobody" and wake one | try to take the lock |
+//! | 4 | | sleep, unless the word has changed; go on with 1 |
 //!
 //! If the releaser's load comes after the membarrier, it sees the sleeper and wakes it. If it comes
 //! before, so does its store, and the sleeper finds the lock free. Where the kernel refuses the
 //! membarrier, sleepers look again every millisecond.
 //!
-//! The counts are in a table of their own, by the lock's address: once a lock is free, whoever takes
-//! it next may free the memory it is in, and the releaser must not look there any more. Two locks
-//! that share a count wake each other's sleepers now and then, who look and sleep again.
+//! The word is one for all who sleep, also for those of other locks that have the same: one is woken
+//! and the word says "nobody". But whoever has slept says "somebody" again before it takes its lock,
+//! so when it lets go the next is woken. Meanwhile the others let go without a system call.
+//!
+//! The words are in a table because once a lock is free, whoever takes it next may free the memory
+//! that it is in, and the releaser must not look there any more.
 //!
 //! Modelled by loom in `tests/loom_latch.rs`, and, because loom knows no membarrier, explored with
 //! store buffers in `tests/tso_latch.rs`.
@@ -46,6 +52,9 @@ const DOZE: Timespec = Timespec { sec: 0, nsec: 1_000_000 };
 global! {
     static SLEEPERS: [AtomicU32; BUCKETS] = zeros();
 }
+
+const NOBODY: u32 = 0;
+const SOMEBODY: u32 = 1;
 
 /// See the module.
 #[derive(Debug)]
@@ -85,12 +94,14 @@ impl Latch {
             spin_loop();
         }
         let sleepers = sleepers(self);
-        sleepers.fetch_add(1, Ordering::Relaxed);
-        let seen = heavy_fence();
-        while !self.try_acquire() {
-            let _ = futex_wait(&self.0, HELD, if seen { None } else { Some(&DOZE) });
+        loop {
+            sleepers.store(SOMEBODY, Ordering::Relaxed);
+            let seen = heavy_fence();
+            if self.try_acquire() {
+                return;
+            }
+            let _ = futex_wait(sleepers, SOMEBODY, if seen { None } else { Some(&DOZE) });
         }
-        sleepers.fetch_sub(1, Ordering::Relaxed);
     }
 
     /// Lets it go. By whoever holds it, or in its place; it may not exist any more afterwards.
@@ -100,19 +111,21 @@ impl Latch {
         // Release: pairs with the Acquire in `try_acquire`.
         self.0.store(FREE, Ordering::Release);
         light_fence();
-        if sleepers.load(Ordering::Relaxed) != 0 {
-            self.wake();
+        if sleepers.load(Ordering::Relaxed) != NOBODY {
+            wake(sleepers);
         }
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn wake(&self) {
-        let _ = futex_wake(&self.0, 1);
     }
 }
 
-/// Where those are counted who sleep for `latch`.
+#[cold]
+#[inline(never)]
+fn wake(sleepers: &AtomicU32) {
+    if sleepers.swap(NOBODY, Ordering::Relaxed) != NOBODY {
+        let _ = futex_wake(sleepers, 1);
+    }
+}
+
+/// What says whether somebody sleeps for `latch`.
 #[inline(always)]
 fn sleepers(latch: &Latch) -> &'static AtomicU32 {
     // Channels are aligned to cache lines.

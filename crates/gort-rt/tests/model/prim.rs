@@ -31,6 +31,9 @@ macro_rules! global {
 }
 pub(crate) use global;
 
+/// No time passes here.
+pub(crate) fn nap(_: u32) {}
+
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
 }
