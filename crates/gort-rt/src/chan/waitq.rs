@@ -107,10 +107,12 @@ impl Waiter {
 pub struct Held(Cell<*const Latch>);
 
 impl Held {
-    /// None.
-    #[allow(clippy::new_without_default, reason = "a place, not a value")]
-    pub const fn new() -> Held {
-        Held(Cell::new(null()))
+    const_fn! {
+        /// None.
+        #[allow(clippy::new_without_default, reason = "a place, not a value")]
+        pub const fn new() -> Held {
+            Held(Cell::new(null()))
+        }
     }
 
     /// The one of a channel that is there while this is used.

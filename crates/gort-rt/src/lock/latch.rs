@@ -120,9 +120,9 @@ impl Latch {
 #[cold]
 #[inline(never)]
 fn wake(sleepers: &AtomicU32) {
-    if sleepers.swap(NOBODY, Ordering::Relaxed) != NOBODY {
-        let _ = futex_wake(sleepers, 1);
-    }
+    // If somebody has come to sleep since it was read, that one wakes, or who does says so again.
+    sleepers.store(NOBODY, Ordering::Relaxed);
+    let _ = futex_wake(sleepers, 1);
 }
 
 /// What says whether somebody sleeps for `latch`.
