@@ -17,6 +17,12 @@ use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use std::sync::Arc;
 
+/// Loom does not think of it: a write that follows a read of the same word by the same thread does not
+/// make it consider what the word looks like to those who read it before.
+fn let_others_go_first() {
+    loom::thread::yield_now();
+}
+
 /// For both ends of a channel: a goroutine, a thread.
 fn ends(test: impl Fn(Kind, Kind)) {
     for one in KINDS {
@@ -127,6 +133,41 @@ fn closed_while_one_sends_and_one_receives() {
 }
 
 #[test]
+fn closed_while_two_wait_to_send() {
+    check(2, || {
+        let channel = Channel::new(Some(0));
+        let senders = KINDS.map(|kind| {
+            let to = channel.clone();
+            spawn(kind, move || to.send(5))
+        });
+        assert!(channel.close());
+        for sender in senders {
+            assert_eq!(sender.join().unwrap(), Err(5));
+        }
+    });
+}
+
+/// There is no moment at which it is open and empty.
+#[test]
+fn closed_before_it_is_emptied() {
+    check(3, || {
+        let channel = Channel::new(Some(1));
+        channel.send(1).unwrap();
+        let other = channel.clone();
+        let looker = spawn(Kind::Thread, move || {
+            let_others_go_first();
+            other.try_recv()
+        });
+        channel.close();
+        let left = channel.recv();
+        match (looker.join().unwrap(), left) {
+            (Ok(1), None) | (Err(chan::Lacking::Closed), Some(1)) => {}
+            other => panic!("{other:?}"),
+        }
+    });
+}
+
+#[test]
 fn full_until_a_value_is_taken() {
     ends(|here, there| {
         check(3, move || {
@@ -154,6 +195,7 @@ fn trying() {
             sent.store(1, prim::Ordering::Release);
             to.close();
         });
+        let_others_go_first();
         let was_done = done.load(prim::Ordering::Acquire) == 1;
         match channel.try_recv() {
             Ok(1) => assert_eq!(channel.recv(), None),

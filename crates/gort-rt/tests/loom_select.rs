@@ -169,9 +169,9 @@ fn two_selects_meet() {
         let other =
             spawn(Kind::Goroutine, move || choose(&[Send(&a2, 1), Receive(&b2)], WAIT).unwrap());
         Kind::Goroutine.run(|| {
-            let here = choose(&[Receive(&a), Send(&b, 2)], WAIT).unwrap();
+            let here = choose(&[Send(&b, 2), Receive(&a)], WAIT).unwrap();
             match (here, other.join().unwrap()) {
-                (Done::Received(0, 1), Done::Sent(0)) | (Done::Sent(1), Done::Received(1, 2)) => {}
+                (Done::Received(1, 1), Done::Sent(0)) | (Done::Sent(0), Done::Received(1, 2)) => {}
                 other => panic!("{other:?}"),
             }
         });
@@ -200,6 +200,23 @@ fn broken_promise_lets_the_receiver_try_again() {
             sender.join().unwrap().unwrap();
         });
     }
+}
+
+#[test]
+fn broken_promise_lets_the_select_try_again() {
+    check(2, || {
+        let (a, b) = channels(0);
+        let (one, two) = (a.clone(), b.clone());
+        let breaker = spawn(Kind::Goroutine, move || promise_and_break(&one));
+        let closer = spawn(Kind::Thread, move || two.close());
+        Kind::Goroutine.run(|| {
+            assert_eq!(choose(&[Receive(&a), Receive(&b)], WAIT), Some(Done::Closed(1)));
+            // The breaker may still be waiting for somebody to break it to.
+            a.close();
+        });
+        breaker.join().unwrap();
+        assert!(closer.join().unwrap());
+    });
 }
 
 #[test]
@@ -238,9 +255,9 @@ fn trying() {
 
 #[test]
 fn watching() {
-    for kind in KINDS {
+    for (kind, capacity) in [(KINDS[0], 0), (KINDS[1], 1)] {
         check(3, move || {
-            let (a, b) = channels(1);
+            let (a, b) = channels(capacity);
             let to = b.clone();
             let sender = spawn(Kind::Goroutine, move || to.send(1));
             kind.run(|| {

@@ -11,7 +11,7 @@
 
 use super::waitq::{Outcome, Sudog, WaitQ, Wakes};
 use crate::lock::Latch;
-use crate::prim::{AtomicU32, Ordering, Word, fence};
+use crate::prim::{AtomicU32, AtomicUsize, Ordering};
 use core::ptr::NonNull;
 use gort_sys::context::slot;
 
@@ -25,9 +25,9 @@ pub(crate) struct Base {
     /// [`BOUNDED`], [`CLOSED`], [`WATCHED`].
     flags: AtomicU32,
     /// Values in the buffer.
-    pub(crate) len: Word,
+    pub(crate) len: Count,
     /// Places that a value can go to at once. Those kept for promises are not counted.
-    pub(crate) free: Word,
+    pub(crate) free: Count,
     /// Who waits to receive. Nobody does while there is a value.
     pub(crate) recvq: WaitQ,
     /// Who waits to send. Nobody does while a place is free.
@@ -41,6 +41,36 @@ const BOUNDED: u32 = 1;
 const CLOSED: u32 = 2;
 /// `watchers` is not empty.
 const WATCHED: u32 = 4;
+
+/// A number that is changed under the latch, and looked at without it.
+#[derive(Debug)]
+pub(crate) struct Count(AtomicUsize);
+
+impl Count {
+    fn new(count: usize) -> Count {
+        Count(AtomicUsize::new(count))
+    }
+
+    /// Under the latch, or as a hint.
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// Without the latch, before something else is looked at.
+    #[inline(always)]
+    fn look(&self) -> usize {
+        // Acquire: pairs with the Release in `set`: what is looked at next is not older.
+        self.0.load(Ordering::Acquire)
+    }
+
+    /// Under the latch.
+    #[inline(always)]
+    pub(crate) fn set(&self, count: usize) {
+        // Release: pairs with the Acquire in `look`.
+        self.0.store(count, Ordering::Release);
+    }
+}
 
 /// Which of a channel's two ends an operation is at.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,8 +86,8 @@ impl Base {
         Base {
             latch: Latch::new(),
             flags: AtomicU32::new(if bounded { BOUNDED } else { 0 }),
-            len: Word::new(0),
-            free: Word::new(free),
+            len: Count::new(0),
+            free: Count::new(free),
             recvq: WaitQ::new(),
             sendq: WaitQ::new(),
             watchers: WaitQ::new(),
@@ -115,12 +145,9 @@ impl Base {
     #[inline]
     pub(crate) fn must_wait(&self, side: Side) -> bool {
         let (must, open) = match side {
-            Side::Send => (self.free.get() == 0 && self.recvq.is_empty(), BOUNDED),
-            Side::Receive => (self.len.get() == 0 && self.sendq.is_empty(), 0),
+            Side::Send => (self.free.look() == 0 && self.recvq.is_empty(), BOUNDED),
+            Side::Receive => (self.len.look() == 0 && self.sendq.is_empty(), 0),
         };
-        // Acquire: the words above are read before the flags. A channel that is seen closed is seen
-        // with what was in it then, for that was written before under the same latch.
-        fence(Ordering::Acquire);
         must && (self.flags.load(Ordering::Relaxed) & (open | CLOSED) == open)
     }
 

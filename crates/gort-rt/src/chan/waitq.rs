@@ -248,12 +248,15 @@ impl WaitQ {
 
     #[inline(always)]
     fn first(&self) -> *const Sudog {
-        self.0.load(Ordering::Relaxed)
+        // Acquire: pairs with the Release in `set_first`: what is looked at next without the lock is
+        // not older.
+        self.0.load(Ordering::Acquire)
     }
 
     #[inline(always)]
     fn set_first(&self, first: *const Sudog) {
-        self.0.store(first.cast_mut(), Ordering::Relaxed);
+        // Release: pairs with the Acquire in `first`.
+        self.0.store(first.cast_mut(), Ordering::Release);
     }
 
     /// To the end.
