@@ -45,6 +45,9 @@ pub struct Host {
     pub carried: &'static [isize],
     /// Changes when blocks built before must not be used for new goroutines.
     pub tls_generation: fn() -> usize,
+    /// Where a goroutine may be pre-empted at any instruction, as `(start, end)`: the program's own
+    /// text, without whatever keeps state for each kernel thread (libc, the allocator).
+    pub text: &'static [(usize, usize)],
     /// Whether the thread pointer can be set without a system call.
     pub fsgsbase: bool,
 }

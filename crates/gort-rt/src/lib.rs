@@ -22,9 +22,12 @@ mod stack;
 mod throw;
 
 pub use obj::g::{G, current, m_thread_pointer};
-pub use sched::boot::{Figures, boot, figures, forked, numgoroutine, procs};
+pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
 pub use sched::completion::Completion;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc};
 pub use sched::stop::gomaxprocs;
+pub use sched::syscall::Scheduled;
+pub use sched::threads::{set_max_blocked, set_max_threads};

@@ -17,8 +17,9 @@ pub(crate) use core::sync::atomic::{
 
 pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
+pub(crate) use gort_sys::context::slot;
+use gort_sys::raw::nanosleep;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
-use gort_sys::raw::{membarrier, nanosleep};
 use gort_sys::types::{MembarrierCommand, Timespec};
 
 /// Places in a P's run queue; a power of two.
@@ -36,20 +37,22 @@ pub(crate) const SEGMENT: usize = 128;
 /// How many counts of sleeping threads there are; a power of two.
 pub(crate) const BUCKETS: usize = 64;
 
-/// Half of a full fence: between this and the other half, [`heavy_fence`] on another thread, it is
-/// as if both were full fences. Costs nothing.
+/// Half of a full fence: between this and a [`membarrier`] on another thread it is as if both were
+/// full fences. Costs nothing.
 #[inline(always)]
 pub(crate) fn light_fence() {
     core::sync::atomic::compiler_fence(Ordering::SeqCst);
 }
 
-/// The other half, which has the kernel make every thread of the process do a full fence. `false` if
-/// it refuses. Costs some microseconds.
+/// A full fence on every running thread of the process; whether it could be had. Costs some
+/// microseconds.
 #[cold]
-pub(crate) fn heavy_fence() -> bool {
-    let fence = || membarrier(MembarrierCommand::PRIVATE_EXPEDITED, 0, 0).is_ok();
-    // A process says once that it will, and again after `fork`.
-    fence() || membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0).is_ok() && fence()
+pub(crate) fn membarrier() -> bool {
+    let fence = |command| gort_sys::raw::membarrier(command, 0, 0).is_ok();
+    // A process says once that it will do this, and again after `fork`.
+    fence(MembarrierCommand::PRIVATE_EXPEDITED)
+        || fence(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED)
+            && fence(MembarrierCommand::PRIVATE_EXPEDITED)
 }
 
 /// Around a `const fn` that makes atomics: loom's are made at run time, so that a model's version of
@@ -102,12 +105,26 @@ impl<T> Link<T> {
         unsafe { self.0.load(Ordering::Relaxed).as_ref() }
     }
 
+    /// What is there, read before whatever is read after it.
+    #[inline(always)]
+    pub(crate) fn acquire(&self) -> Option<&'static T> {
+        // SAFETY: as for `get`. Acquire: keeps the order of the reads, pairs with no one store.
+        unsafe { self.0.load(Ordering::Acquire).as_ref() }
+    }
+
     #[inline(always)]
     pub(crate) fn set(&self, to: Option<&'static T>) {
         self.0.store(
             to.map_or(core::ptr::null_mut(), |t| core::ptr::from_ref(t).cast_mut()),
             Ordering::Relaxed,
         );
+    }
+
+    /// Sets it after whatever was written before.
+    #[inline(always)]
+    pub(crate) fn publish(&self, to: &'static T) {
+        // Release: keeps the order of the writes; with `acquire`.
+        self.0.store(core::ptr::from_ref(to).cast_mut(), Ordering::Release);
     }
 
     /// Leaves nothing behind.
@@ -141,6 +158,13 @@ impl Word {
     #[inline(always)]
     pub(crate) fn get(&self) -> usize {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// The value, read before whatever is read after it.
+    #[inline(always)]
+    pub(crate) fn acquire(&self) -> usize {
+        // Acquire: keeps the order of the reads, pairs with no one store.
+        self.0.load(Ordering::Acquire)
     }
 
     #[inline(always)]

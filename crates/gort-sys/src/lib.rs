@@ -29,9 +29,9 @@ pub mod vdso;
 pub use entry::{Entry, Raw, Regs, raw_syscall, raw_syscall6};
 pub use errno::{Errno, Result};
 
-/// Stacks and thread-local storage: what a scheduler switches. Used by the runtime.
+/// Stacks, thread-local storage and interrupted code: what a scheduler switches. Used by the runtime.
 pub mod context {
-    pub use crate::arch::{slot, switch};
+    pub use crate::arch::{preempt, sigframe, slot, switch};
 }
 
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.

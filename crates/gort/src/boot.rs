@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::builder::Builder;
+use crate::debug::Debug;
 use crate::join::Inner;
 use crate::{goexit, host, panic};
 use std::io;
@@ -37,8 +38,13 @@ pub(crate) fn ensure() -> io::Result<()> {
 }
 
 fn boot() -> io::Result<()> {
-    let host = host::start()?;
-    gort_rt::boot(host, host::default_procs())?;
+    let debug = Debug::from_env();
+    let options = gort_rt::Options {
+        procs: host::default_procs(),
+        slice: debug.slice,
+        async_preempt: !debug.asyncpreemptoff,
+    };
+    gort_rt::boot(host::start(options.async_preempt)?, &options)?;
     panic::install_hook();
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");

@@ -17,12 +17,14 @@
 mod boot;
 mod builder;
 pub mod chan;
+mod debug;
 mod goexit;
 mod host;
 mod join;
 pub mod panic;
 pub mod runtime;
 mod scope;
+pub mod syscall;
 mod task;
 
 pub use boot::run;

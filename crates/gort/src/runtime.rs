@@ -1,7 +1,10 @@
 //! Asking and steering the runtime.
 
 use crate::join::GoId;
+#[doc(inline)]
+pub use gort_rt::Figures;
 use std::marker::PhantomData;
+use std::ops::Deref;
 
 /// The goroutine this runs on; `None` on an ordinary thread.
 pub fn current() -> Option<GoId> {
@@ -71,6 +74,28 @@ pub fn gomaxprocs(count: Option<usize>) -> usize {
     }
 }
 
+/// Sets how many threads there may be for goroutines, and returns what it was: 10,000 at first. A
+/// program that needs more ends with a message that says so. Threads are needed for goroutines that
+/// run, and for those in blocking calls. Go: `debug.SetMaxThreads`.
+///
+/// ```
+/// let before = gort::runtime::set_max_threads(20_000);
+/// assert_eq!(before, 10_000);
+/// ```
+#[doc(alias = "SetMaxThreads")]
+pub fn set_max_threads(count: usize) -> usize {
+    gort_rt::set_max_threads(count)
+}
+
+/// Sets how many goroutines may be in calls that are known to wait (class `sysblock`, or slow last
+/// time) at the same time, and returns what it was; `None`, as at first, is no limit. Further ones
+/// queue, first come first served, instead of taking more threads. What queues is the goroutine.
+///
+/// A limit can deadlock a program in which one such call waits for what another would do.
+pub fn set_max_blocked(count: Option<usize>) -> Option<usize> {
+    gort_rt::set_max_blocked(count)
+}
+
 /// How many CPUs the process may use: its affinity mask, read now.
 pub fn num_cpu() -> usize {
     crate::host::num_cpu()
@@ -89,50 +114,29 @@ pub enum Tier {
 }
 
 /// The runtime's figures, each read by itself.
+///
+/// ```
+/// let stats = gort::runtime::stats();
+/// println!("{} goroutines on {} threads", stats.goroutines, stats.threads);
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Stats {
     /// See [`Tier`].
     pub tier: Tier,
-    /// Goroutines that are not over.
-    pub goroutines: usize,
-    /// Goroutines ever started.
-    pub spawned: usize,
-    /// GOMAXPROCS.
-    pub procs: usize,
-    /// Ps without work.
-    pub idle_procs: usize,
-    /// Threads of the runtime.
-    pub threads: usize,
-    /// Those that sleep without work.
-    pub idle_threads: usize,
-    /// Those that look for work.
-    pub spinning_threads: usize,
-    /// Goroutines in the global run queue.
-    pub global_queue: usize,
-    /// Goroutines in the Ps' own run queues.
-    pub local_queues: usize,
-    /// How often a P has taken goroutines from another.
-    pub steals: usize,
-    /// How often a goroutine was switched to.
-    pub switches: usize,
+    /// The scheduler's, which are this struct's own as far as reading goes.
+    pub scheduler: Figures,
+}
+
+impl Deref for Stats {
+    type Target = Figures;
+
+    fn deref(&self) -> &Figures {
+        &self.scheduler
+    }
 }
 
 /// The present figures.
 pub fn stats() -> Stats {
-    let figures = gort_rt::figures();
-    Stats {
-        tier: Tier::Full,
-        goroutines: figures.goroutines,
-        spawned: figures.spawned,
-        procs: figures.procs,
-        idle_procs: figures.idle_procs,
-        threads: figures.threads,
-        idle_threads: figures.idle_threads,
-        spinning_threads: figures.spinning_threads,
-        global_queue: figures.global_queue,
-        local_queues: figures.local_queues,
-        steals: figures.steals,
-        switches: figures.switches,
-    }
+    Stats { tier: Tier::Full, scheduler: gort_rt::figures() }
 }

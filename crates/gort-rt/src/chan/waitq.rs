@@ -15,7 +15,7 @@
 use crate::lock::Latch;
 use crate::obj::g::{G, current};
 use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn, futex_wait, futex_wake};
-use crate::sched::park::{WaitReason, gopark_raised, goready};
+use crate::sched::park::{WaitReason, gopark_raised, goready_raised};
 use core::ptr::{NonNull, null, null_mut};
 use gort_sys::context::slot;
 
@@ -92,7 +92,7 @@ impl Waiter {
         // SAFETY: the caller's contract.
         let waiter = unsafe { waiter.as_ref() };
         match waiter.gp {
-            Some(gp) => goready(gp),
+            Some(gp) => goready_raised(gp),
             None => {
                 // Release: pairs with the Acquire in `park`.
                 waiter.futex.store(1, Ordering::Release);

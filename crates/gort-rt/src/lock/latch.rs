@@ -38,8 +38,8 @@
 
 use crate::obj::m;
 use crate::prim::{
-    AtomicU32, BUCKETS, Ordering, SPINS, const_fn, futex_wait, futex_wake, global, heavy_fence,
-    light_fence, spin_loop, zeros,
+    AtomicU32, BUCKETS, Ordering, SPINS, const_fn, futex_wait, futex_wake, global, light_fence,
+    membarrier, spin_loop, zeros,
 };
 use gort_sys::types::Timespec;
 
@@ -96,7 +96,7 @@ impl Latch {
         let sleepers = sleepers(self);
         loop {
             sleepers.store(SOMEBODY, Ordering::Relaxed);
-            let seen = heavy_fence();
+            let seen = membarrier();
             if self.try_acquire() {
                 return;
             }

@@ -23,8 +23,12 @@ use gort_sys::context::slot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {
+    /// Who takes Ps.
+    Retake = 1,
+    /// Who queues before a call that waits.
+    Blocked,
     /// The scheduler's lists.
-    Sched = 1,
+    Sched,
     /// Address space for stacks.
     Stack,
     /// Free stacks.

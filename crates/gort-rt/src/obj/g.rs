@@ -47,6 +47,18 @@ pub struct G {
     pub(crate) lock_count: Word,
     /// Why it waits. Written by itself before it parks.
     pub(crate) waitreason: Word,
+    /// Where its stack ends and begins, below and above all it can use; set when it gets it.
+    pub(crate) stack_lo: Word,
+    pub(crate) stack_hi: Word,
+    /// System calls it has come back from. Written by itself.
+    pub(crate) syscalltick: Word,
+    /// Where it called the kernel or C: for traces. Written by itself, 0 outside.
+    pub(crate) syscallpc: Word,
+    pub(crate) syscallsp: Word,
+    /// The number of that call, plus one; 0 for C.
+    pub(crate) syscallnr: Word,
+    /// The number, plus one, of the last call that took so long that the P was taken.
+    pub(crate) slowcall: Word,
     /// Bits of what kind it is. Fixed while it lives.
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
@@ -77,6 +89,13 @@ impl G {
             lockedm: Link::none(),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
+            stack_lo: Word::new(0),
+            stack_hi: Word::new(0),
+            syscalltick: Word::new(0),
+            syscallpc: Word::new(0),
+            syscallsp: Word::new(0),
+            syscallnr: Word::new(0),
+            slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
             name_len: Word::new(0),
@@ -126,6 +145,21 @@ impl G {
     /// Its TLS block's thread pointer; 0 while it has none of its own.
     pub fn thread_pointer(&self) -> usize {
         self.fs.get()
+    }
+
+    /// How many reasons there are not to take it off `mp`, which it runs on; `None` if it does not
+    /// by now. Read by anybody.
+    pub(crate) fn locks_on(&self, mp: &'static M) -> Option<u32> {
+        let fs = if self.shares_tls() { mp.fs.get() } else { self.fs.get() };
+        // SAFETY: a goroutine's block lies in a slot and an M's in its thread, which outlives its
+        // goroutines; slots are never unmapped. If it is not this goroutine's block any more, the
+        // word is anybody's, and the caller finds out by the P's tick.
+        (fs != 0).then(|| unsafe { slot::locks_at(fs) })
+    }
+
+    /// Whether `sp` lies on its stack, with `room` bytes below it.
+    pub(crate) fn has_room(&self, sp: usize, room: usize) -> bool {
+        sp <= self.stack_hi.get() && sp >= self.stack_lo.get() + room
     }
 
     /// The M it runs on; it does run.

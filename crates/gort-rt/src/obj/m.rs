@@ -1,9 +1,10 @@
 //! M: a thread that runs goroutines.
 
 use super::g::{G, getg};
+use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
-use crate::prim::{AtomicI32, Link, Word};
+use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
 
 /// A thread of the runtime.
 ///
@@ -20,8 +21,8 @@ pub(crate) struct M {
     pub(crate) exit_sp: Word,
     /// The goroutine it runs.
     pub(crate) curg: Link<G>,
-    /// Its P. Written by itself; by others only while it sleeps or is being made.
-    pub(crate) p: Link<P>,
+    /// Its P: see `hold.rs`.
+    pub(crate) p: Hold,
     /// The P it gets when it wakes. Written by its waker before `park`.
     pub(crate) nextp: Link<P>,
     /// It sleeps here.
@@ -43,8 +44,17 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Bits of the ranks of the locks it holds (debug builds).
     pub(crate) ranks: Word,
-    /// The signal stack.
-    pub(crate) sigstack: Word,
+    /// The thread's signal mask when it runs goroutines. Fixed.
+    pub(crate) sigmask: AtomicU64,
+    /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
+    pub(crate) signalled: AtomicU32,
+    /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
+    pub(crate) astray: Word,
+    pub(crate) astraylink: Link<M>,
+    /// When sysmon looks at it again while it is there, and its CPU time at the last look. Written by
+    /// sysmon, and by whoever puts it there.
+    pub(crate) look_at: Word,
+    pub(crate) cpu_seen: Word,
 }
 
 impl M {
@@ -55,7 +65,7 @@ impl M {
             fs: Word::new(0),
             exit_sp: Word::new(0),
             curg: Link::none(),
-            p: Link::none(),
+            p: Hold::none(),
             nextp: Link::none(),
             park: Note::new(),
             spinning: Word::new(0),
@@ -66,7 +76,12 @@ impl M {
             id: Word::new(0),
             tid: AtomicI32::new(0),
             ranks: Word::new(0),
-            sigstack: Word::new(0),
+            sigmask: AtomicU64::new(0),
+            signalled: AtomicU32::new(0),
+            astray: Word::new(0),
+            astraylink: Link::none(),
+            look_at: Word::new(0),
+            cpu_seen: Word::new(0),
         }
     }
 

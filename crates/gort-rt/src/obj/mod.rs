@@ -4,6 +4,7 @@
 //! are always good, and a stale one finds a G, M or P in some state, never rubbish.
 
 pub(crate) mod g;
+pub(crate) mod hold;
 pub(crate) mod list;
 pub(crate) mod m;
 pub(crate) mod p;

@@ -47,6 +47,45 @@ pub(crate) struct P {
     pub(crate) spawned: Word,
     pub(crate) exited: Word,
     pub(crate) steals: Word,
+    pub(crate) handed_off: Word,
+    /// The tick at which the running goroutine last made another ready.
+    pub(crate) readied: Word,
+    /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
+    pub(crate) preempt: Word,
+    /// What sysmon has seen here.
+    pub(crate) seen: Seen,
+}
+
+/// What sysmon has seen of a P, and when. Written by sysmon only.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// The P's tick, and since when it has been that: since when one goroutine runs.
+    pub(crate) tick: Word,
+    pub(crate) since: Word,
+    /// That goroutine's count of system calls and whether it is in one, and since when.
+    pub(crate) call: Word,
+    pub(crate) call_since: Word,
+    /// The thread's CPU time.
+    pub(crate) cpu: Word,
+    /// Since when the goroutine has been asked to yield; 0 if it has not.
+    /// What that was when the goroutine was asked to yield; 0 if it has not been.
+    pub(crate) asked: Word,
+    /// Why the P is to be taken; 0 if it is not.
+    pub(crate) verdict: Word,
+}
+
+impl Seen {
+    pub(crate) const fn nothing() -> Seen {
+        Seen {
+            tick: Word::new(0),
+            since: Word::new(0),
+            call: Word::new(0),
+            call_since: Word::new(0),
+            cpu: Word::new(0),
+            asked: Word::new(0),
+            verdict: Word::new(0),
+        }
+    }
 }
 
 impl P {
@@ -66,6 +105,10 @@ impl P {
             spawned: Word::new(0),
             exited: Word::new(0),
             steals: Word::new(0),
+            handed_off: Word::new(0),
+            readied: Word::new(usize::MAX),
+            preempt: Word::new(usize::MAX),
+            seen: Seen::nothing(),
         }
     }
 

@@ -6,7 +6,8 @@
 //! |-|-|-|-|
 //! | idle | nobody | being made | its maker: runnable |
 //! | runnable | nobody | in one run queue | the M that takes it from there: running |
-//! | running | the G, on its M | an M's `curg` | its own M: runnable, waiting, dead |
+//! | running | the G, on its M | an M's `curg` | itself: syscall; its own M: runnable, waiting, dead |
+//! | syscall | the G, on its M | an M's `curg` | itself: running; its own M: runnable |
 //! | waiting | nobody | wherever it waits | who takes it from there: runnable |
 //! | dead | nobody | in a free list | its next maker: idle |
 //!
@@ -26,8 +27,10 @@ pub(crate) enum Status {
     Idle,
     /// In a run queue.
     Runnable,
-    /// On an M that has a P.
+    /// On an M, which has a P, or will want one at the next door.
     Running,
+    /// In a system call or in C, on an M that may or may not have its P.
+    Syscall,
     /// Parked.
     Waiting,
     /// Over; in a free list.
@@ -49,7 +52,8 @@ impl StatusWord {
             0 => Status::Idle,
             1 => Status::Runnable,
             2 => Status::Running,
-            3 => Status::Waiting,
+            3 => Status::Syscall,
+            4 => Status::Waiting,
             _ => Status::Dead,
         }
     }
@@ -90,6 +94,24 @@ impl StatusWord {
     #[inline(always)]
     pub(crate) fn yielded(&self) {
         self.change(Status::Running, Status::Runnable);
+    }
+
+    /// It leaves for the kernel, or for C.
+    #[inline(always)]
+    pub(crate) fn entersyscall(&self) {
+        self.change(Status::Running, Status::Syscall);
+    }
+
+    /// It is back.
+    #[inline(always)]
+    pub(crate) fn exitsyscall(&self) {
+        self.change(Status::Syscall, Status::Running);
+    }
+
+    /// It queues for a P, having lost its own.
+    pub(crate) fn requeued(&self) {
+        let from = if self.get() == Status::Syscall { Status::Syscall } else { Status::Running };
+        self.change(from, Status::Runnable);
     }
 
     /// It waits.

@@ -2,29 +2,48 @@
 
 use super::state::SCHED;
 use super::stop::procresize;
+use super::{preempt, sysmon};
 use crate::host::{self, Host};
 use crate::prim::Ordering;
 use crate::stack::DEFAULT_CLASS;
-use gort_sys::Errno;
+use gort_sys::types::MembarrierCommand;
+use gort_sys::{Errno, raw};
 
-/// Starts the runtime with `procs` Ps. Once. No thread starts before the first goroutine.
+/// What can be chosen at the start.
+#[derive(Clone, Copy, Debug)]
+pub struct Options {
+    /// How many goroutines run at the same time.
+    pub procs: usize,
+    /// How long a goroutine may run while others wait that have run as long, in nanoseconds; Go's
+    /// 10 ms if `None`.
+    pub slice: Option<u64>,
+    /// Whether goroutines that do not yield are interrupted by signals.
+    pub async_preempt: bool,
+}
+
+/// Starts the runtime, and its thread that watches. Once.
 ///
 /// # Errors
 ///
-/// `ENOMEM` when there is no memory for it; `EINVAL` for a host whose TLS block leaves no room for
+/// `ENOMEM` when there is no memory for it; those of [membarrier(2)] and of starting a thread; `EINVAL` for a host whose TLS block leaves no room for
 /// a stack, or that has more words carried than there can be.
-pub fn boot(host: &'static Host, procs: usize) -> Result<(), Errno> {
+///
+/// [membarrier(2)]: https://man7.org/linux/man-pages/man2/membarrier.2.html
+pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     if host.tls_reserve > 1 << (DEFAULT_CLASS - 1) || host.carried.len() > host::MAX_CARRIED {
         return Err(Errno::EINVAL);
     }
     host::set(host);
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
-    procresize(procs.clamp(1, super::state::MAX_PROCS))?;
+    raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
+    preempt::setup(options.slice, options.async_preempt);
+    procresize(options.procs.clamp(1, super::state::MAX_PROCS))?;
     let mut lists = SCHED.lock();
     for pp in SCHED.ps() {
         lists.pidleput(pp);
     }
-    Ok(())
+    drop(lists);
+    sysmon::start()
 }
 
 /// How many goroutines there are: made and not yet over.
@@ -69,6 +88,17 @@ pub struct Figures {
     pub steals: usize,
     /// Switches to a goroutine.
     pub switches: usize,
+    /// Goroutines that were interrupted by a signal to let others go first.
+    pub preemptions: usize,
+    /// Ps taken from goroutines in announced system calls, from others that slept in the kernel
+    /// (rescues), and from others that ran on.
+    pub retaken_calls: usize,
+    /// See `retaken_calls`.
+    pub rescues: usize,
+    /// See `retaken_calls`.
+    pub retaken_hogs: usize,
+    /// Ps given away before calls that wait.
+    pub handed_off: usize,
 }
 
 /// The present figures.
@@ -87,7 +117,13 @@ pub fn figures() -> Figures {
         figures.steals += pp.steals.get();
         figures.switches += pp.schedtick.get();
         figures.spawned += pp.spawned.get();
+        figures.handed_off += pp.handed_off.get();
     }
+    figures.preemptions = preempt::preemptions();
+    let counts = &sysmon::COUNTS;
+    figures.retaken_calls = counts.calls.get();
+    figures.rescues = counts.rescues.get();
+    figures.retaken_hogs = counts.hogs.get();
     let lists = SCHED.lock();
     figures.threads = lists.mcount;
     figures.idle_threads = lists.midle.len();

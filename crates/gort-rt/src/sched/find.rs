@@ -8,9 +8,9 @@ use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence, nap};
 
-/// Every so many rounds the global queue goes first, then the ring, or two goroutines that keep
-/// readying each other by way of `next` would starve both.
-pub(crate) const GLOBAL_TICK: usize = 61;
+/// In so many rounds each of the global queues and the ring goes first once, or two goroutines that keep
+/// readying each other by way of `next` would starve them. Go's number for the global queue.
+const FAIR_TICKS: usize = 61;
 
 /// Rounds of looking at every other P.
 const STEAL_ROUNDS: usize = 4;
@@ -29,15 +29,10 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             continue;
         }
         let pp = mp.pp();
-        if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
-            if SCHED.runqsize.load(Ordering::Relaxed) != 0
-                && let Some(gp) = SCHED.lock().globrunqget(pp, 1)
-            {
-                return gp;
-            }
-            if let Some(gp) = pp.runq.get_oldest() {
-                return gp;
-            }
+        if let Some(turn) = turn(pp)
+            && let Some(gp) = fair(pp, turn)
+        {
+            return gp;
         }
         if let Some((gp, _inherits)) = pp.runq.get() {
             return gp;
@@ -53,6 +48,34 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
         if let Some(gp) = go_idle(mp, pp) {
             return gp;
         }
+    }
+}
+
+/// A queue that is first at this round.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turn {
+    Global,
+    Hogs,
+    Ring,
+}
+
+/// Whose turn it is, if it is not `next`'s.
+#[inline(always)]
+pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
+    match pp.schedtick.get() % FAIR_TICKS {
+        0 => Some(Turn::Global),
+        20 => Some(Turn::Hogs),
+        40 => Some(Turn::Ring),
+        _ => None,
+    }
+}
+
+fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
+    match turn {
+        Turn::Ring => pp.runq.get_oldest(),
+        _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
+        Turn::Global => SCHED.lock().globrunqget(pp, 1),
+        Turn::Hogs => SCHED.lock().hogget(),
     }
 }
 

@@ -40,7 +40,7 @@ pub fn unlock_os_thread() {
 /// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.
 pub(super) fn stoplockedm(mp: &'static M) {
     SCHED.lock().mlocked += 1;
-    if !mp.p.is_none() {
+    if mp.p.get().is_some() {
         handoffp(releasep(mp));
     }
     sleep(mp);

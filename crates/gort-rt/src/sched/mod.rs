@@ -40,16 +40,24 @@
 
 pub(crate) mod boot;
 pub(crate) mod completion;
+pub(crate) mod door;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod lockm;
+pub(crate) mod own;
 pub(crate) mod park;
+pub(crate) mod preempt;
 pub(crate) mod rand;
+pub(crate) mod retake;
 pub(crate) mod runq;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod stop;
+pub(crate) mod syscall;
+pub(crate) mod sysmon;
 pub(crate) mod template;
 pub(crate) mod thread;
+pub(crate) mod thread_state;
+pub(crate) mod threads;
 pub(crate) mod wake;
 pub(crate) mod worker;

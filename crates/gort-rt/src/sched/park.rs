@@ -8,9 +8,9 @@
 
 #![allow(unsafe_code)]
 
-use super::find::GLOBAL_TICK;
+use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
-use super::{exit, spawn, wake, worker};
+use super::{door, exit, preempt, spawn, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
@@ -23,6 +23,10 @@ use gort_sys::context::{slot, switch};
 const YIELD: usize = 1;
 /// [`G::after`]: it is over.
 pub(crate) const EXIT: usize = 2;
+/// [`G::after`]: it has run long enough, others go first.
+const PREEMPT: usize = 3;
+/// [`G::after`]: it has no P.
+const REQUEUE: usize = 4;
 // Anything else is the `Commit` of a goroutine that parks.
 
 /// What completes a park: called when nobody is on the goroutine's stack any more. `false` calls
@@ -48,6 +52,8 @@ pub enum WaitReason {
     Select,
     /// For something that cannot happen.
     Never,
+    /// For another goroutine's blocking call to end: there are as many as may be.
+    ThreadLimit,
 }
 
 /// The goroutine this runs on; it is one.
@@ -65,11 +71,8 @@ pub fn gosched() {
         let _ = gort_sys::raw::sched_yield();
         return;
     };
-    slot::lock();
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0
-        || SCHED.stopping()
-        || !gp.mp().pp().runq.is_empty()
-    {
+    let pp = door::open(gp);
+    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
         leave(gp, YIELD, 0);
     }
     slot::unlock();
@@ -80,17 +83,21 @@ pub fn gosched() {
 ///
 /// Must be called on a goroutine.
 pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
-    slot::lock();
+    door::open(here());
     gopark_raised(commit, arg, reason);
 }
 
 /// [`gopark`] by a caller who has raised `locks`, once; it is lowered again when this returns.
 ///
-/// The caller may hold locks that `commit` lets go, so nothing here waits for anything before it.
+/// The caller need not have a P, and may hold locks that `commit` lets go: so nothing here waits
+/// before `commit` has been called, not even for a P.
 pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
     let gp = here();
     gp.waitreason.set(reason as usize);
-    leave(gp, commit as *const () as usize, arg);
+    match gp.mp().p.held() {
+        Ok(Some(_)) => leave(gp, commit as *const () as usize, arg),
+        _ => leave_without_p(gp, commit as *const () as usize, arg),
+    }
     gp.waitreason.set(0);
     slot::unlock();
 }
@@ -98,27 +105,59 @@ pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
 /// Makes a parked goroutine runnable. From any thread, by the one party that has taken the
 /// goroutine from where its `commit` put it; twice is a throw. Go: `goready`.
 pub fn goready(gp: &'static G) {
-    slot::lock();
+    door::open_anywhere();
+    goready_raised(gp);
+    slot::unlock();
+}
+
+/// [`goready`] by a caller who has raised `locks`, and need not have a P.
+pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
-    match m::current().and_then(|mp| mp.p.get()) {
+    match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
+            pp.readied.set(pp.schedtick.get());
             runqput(pp, gp, true);
             wake_another();
         }
         None => {
-            SCHED.lock().globrunqput(gp);
+            SCHED.lock().globrunqput_urgent(gp);
             wake::wakep();
         }
     }
-    slot::unlock();
 }
 
 /// Ends the goroutine.
 fn end() -> ! {
     let gp = here();
-    slot::lock();
+    door::open(gp);
     leave(gp, EXIT, 0);
     throw("a goroutine that was over went on")
+}
+
+/// `gp`, inside a door, lets others go first: it has run long enough. Go: `gopreempt_m`.
+#[cold]
+pub(crate) fn gopreempt(gp: &'static G) {
+    leave(gp, PREEMPT, 0);
+}
+
+/// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
+pub(crate) fn requeue(gp: &'static G, line: door::Line) {
+    leave_without_p(gp, REQUEUE, usize::from(line == door::Line::Waited));
+}
+
+/// [`leave`] by way of g0, where the M, which can run nothing, goes to sleep.
+fn leave_without_p(gp: &'static G, after: usize, arg: usize) {
+    gp.after.set(after);
+    gp.after_arg.set(arg);
+    if SCHED.forked.load(Ordering::Relaxed) != 0 {
+        return alone(after);
+    }
+    let mp = gp.mp();
+    let from = core::ptr::from_ref(gp).expose_provenance();
+    // SAFETY: nobody is on g0 while its M runs a goroutine.
+    let left =
+        unsafe { switch::mcall(gp.sp.as_ptr(), mp.g0_sp.get(), mp.fs.get(), from, worker::left) };
+    arrived(gp, left);
 }
 
 /// Goes from `gp` to whatever is next, and comes back when somebody resumes `gp`.
@@ -154,7 +193,7 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
 #[cold]
 fn alone(after: usize) {
     match after {
-        YIELD => {}
+        YIELD | PREEMPT => {}
         EXIT => gort_sys::raw::exit_group(0),
         _ => throw("a goroutine waits in a process that it forked: the runtime stayed behind"),
     }
@@ -191,13 +230,10 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
         return None;
     }
-    let next = if pp.schedtick.get().is_multiple_of(GLOBAL_TICK) {
-        if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
-            return None;
-        }
-        pp.runq.get_oldest()?
-    } else {
-        pp.runq.get()?.0
+    let next = match turn(pp) {
+        Some(Turn::Ring) => pp.runq.get_oldest()?,
+        Some(_) if SCHED.runqsize.load(Ordering::Relaxed) != 0 => return None,
+        _ => pp.runq.get()?.0,
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
@@ -218,6 +254,20 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
             wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
+        PREEMPT => {
+            gp.status.yielded();
+            SCHED.lock().hogput(gp);
+            wake_another();
+        }
+        REQUEUE => {
+            gp.status.requeued();
+            if gp.after_arg.get() == 0 {
+                SCHED.lock().hogput(gp);
+                return wake::wakep();
+            }
+            SCHED.lock().globrunqput_urgent(gp);
+            preempt::make_room();
+        }
         commit => {
             gp.status.parked();
             // SAFETY: `gopark` stored a `Commit` here.

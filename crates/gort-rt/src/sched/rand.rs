@@ -10,7 +10,7 @@ static COUNT: AtomicUsize = AtomicUsize::new(0);
 /// A number below `n`, which is not 0: any, with the same probability.
 pub(crate) fn cheaprandn(n: u32) -> u32 {
     slot::lock();
-    let random = match m::current().and_then(|mp| mp.p.get()) {
+    let random = match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => pp.cheaprand() as u64,
         None => mixed(COUNT.fetch_add(1, Ordering::Relaxed) as u64),
     };

@@ -11,12 +11,12 @@
 
 #![allow(unsafe_code)]
 
+use super::door;
 use super::park::gostart;
 use super::state::{Lists, SCHED, runqput};
 use super::wake::wakep;
 use crate::host;
 use crate::obj::g::{G, SHARED_TLS, current, setg_at};
-use crate::obj::m;
 use crate::obj::p::P;
 use crate::prim::Ordering;
 use crate::stack::{self, DEFAULT_CLASS, Slot};
@@ -60,8 +60,7 @@ pub struct Spawn {
 /// `entry(data)` may be called once, on any thread. With `shared_tls` it and all it calls must keep
 /// nothing of a thread-local variable across anything that may park or yield.
 pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
-    slot::lock();
-    let made = make(spawn);
+    let made = make(door::open_anywhere(), spawn);
     if made.is_ok() {
         wakep();
     }
@@ -69,8 +68,7 @@ pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
     made
 }
 
-fn make(spawn: &Spawn) -> Result<u64, Errno> {
-    let pp = m::current().and_then(|mp| mp.p.get());
+fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
     let own = match spawn.stack {
         Some(bytes) => Some(own_slot(bytes)?),
         None => None,
@@ -87,6 +85,7 @@ fn make(spawn: &Spawn) -> Result<u64, Errno> {
     gp.slot.set(own);
     gp.sp.set(0);
     gp.fs.set(0);
+    gp.slowcall.set(0);
     gp.entry.set(spawn.entry as *const () as usize);
     gp.data.set(spawn.data);
     gp.name.set(spawn.name.0);
@@ -235,6 +234,9 @@ fn settle(gp: &'static G, slot: &'static Slot) {
     };
     gp.slot.set(Some(slot));
     gp.fs.set(fs);
+    let room = slot.room();
+    gp.stack_lo.set(room.lo + room.guard);
+    gp.stack_hi.set(top);
     // SAFETY: the top of a stack that nobody is on.
     gp.sp.set(unsafe { switch::prepare(top, gostart) });
 }

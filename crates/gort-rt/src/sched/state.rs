@@ -28,6 +28,8 @@ pub(crate) struct Lists {
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
     pub(crate) runq: Queue<G>,
+    /// Goroutines that have used up their time: behind all others.
+    pub(crate) hogs: Queue<G>,
     /// Dead goroutines beyond what the Ps keep.
     pub(crate) gfree: Stack<G>,
     /// Goroutines that wait for memory for their stack.
@@ -47,7 +49,9 @@ pub(crate) struct Lists {
 pub(crate) struct Sched {
     lists: Mutex<Lists>,
     pub(crate) npidle: AtomicU32,
+    /// Goroutines in the two global queues, and about how many of them should not wait for hogs.
     pub(crate) runqsize: AtomicUsize,
+    pub(crate) nurgent: AtomicUsize,
     /// Ms that look for work. Changed without the lock.
     pub(crate) nmspinning: AtomicU32,
     /// Whether the world is to stop.
@@ -70,6 +74,9 @@ pub(crate) struct Sched {
     /// All goroutines ever allocated, newest first. Under the lock.
     pub(crate) allg: Link<G>,
     pub(crate) stopnote: crate::lock::Note,
+    /// Whether sysmon sleeps until an M gets a P. Set under the lock.
+    pub(crate) sysmonwait: AtomicU32,
+    pub(crate) sysmonnote: crate::lock::Note,
 }
 
 global! {
@@ -82,6 +89,7 @@ global! {
                 mstarting: Stack::new(),
                 pidle: Stack::new(),
                 runq: Queue::new(),
+                hogs: Queue::new(),
                 gfree: Stack::new(),
                 starved: Queue::new(),
                 mcount: 0,
@@ -92,6 +100,7 @@ global! {
         ),
         npidle: AtomicU32::new(0),
         runqsize: AtomicUsize::new(0),
+        nurgent: AtomicUsize::new(0),
         nmspinning: AtomicU32::new(0),
         gcwaiting: AtomicU32::new(0),
         nstarved: AtomicUsize::new(0),
@@ -105,6 +114,8 @@ global! {
         allm: Link::none(),
         allg: Link::none(),
         stopnote: crate::lock::Note::new(),
+        sysmonwait: AtomicU32::new(0),
+        sysmonnote: crate::lock::Note::new(),
     };
 }
 
@@ -152,7 +163,7 @@ impl Lists {
 
     /// An idle M and an idle P, if there is work in the global queue and both.
     pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
-        if self.runq.len() == 0 || self.midle.len() == 0 {
+        if !self.queued() || self.midle.len() == 0 {
             return None;
         }
         let pp = self.pidleget()?;
@@ -162,27 +173,59 @@ impl Lists {
     /// To the end of the global queue. Go: `globrunqput`.
     pub(crate) fn globrunqput(&mut self, gp: &'static G) {
         self.runq.push_back(gp);
-        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+        self.counted();
+    }
+
+    /// To the end of the queue of hogs.
+    pub(crate) fn hogput(&mut self, gp: &'static G) {
+        self.hogs.push_back(gp);
+        self.counted();
+    }
+
+    /// Whether any goroutine is in a global queue.
+    pub(crate) fn queued(&self) -> bool {
+        self.runq.len() + self.hogs.len() != 0
+    }
+
+    fn counted(&self) {
+        SCHED.runqsize.store(self.runq.len() + self.hogs.len(), Ordering::Relaxed);
+    }
+
+    /// [`globrunqput`](Lists::globrunqput) of one that has waited for something, and should not wait
+    /// for hogs as well.
+    pub(crate) fn globrunqput_urgent(&mut self, gp: &'static G) {
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) + 1;
+        SCHED.nurgent.store(urgent, Ordering::Relaxed);
+        self.globrunqput(gp);
     }
 
     /// All of `batch` to the end of the global queue. Go: `globrunqputbatch`.
     pub(crate) fn globrunqputbatch(&mut self, batch: &Queue<G>) {
         self.runq.append(batch);
-        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+        self.counted();
     }
 
     /// The first of the global queue; up to `max` more of a fair share go to `pp`'s own queue.
     /// Go: `globrunqget`.
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
-        let first = self.runq.pop_front()?;
+        let Some(first) = self.runq.pop_front() else { return self.hogget() };
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed);
+        SCHED.nurgent.store(urgent.saturating_sub(1), Ordering::Relaxed);
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.
             pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
         }
-        SCHED.runqsize.store(self.runq.len(), Ordering::Relaxed);
+        self.counted();
         Some(first)
+    }
+
+    /// The first of the hogs.
+    pub(crate) fn hogget(&mut self) -> Option<&'static G> {
+        let gp = self.hogs.pop_front()?;
+        self.counted();
+        Some(gp)
     }
 }
 

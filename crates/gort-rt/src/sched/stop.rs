@@ -5,12 +5,17 @@
 //! Ps are allocated here, once for each number, and never freed.
 //!
 //! The world is stopped when no M owns a P but the one that stops it: nothing then changes a run
-//! queue, a free list or the idle lists. Goroutines give their P up at their next yield, park or
-//! end.
+//! queue, a free list or the idle lists. Goroutines outside the runtime lose their P on the spot, and
+//! go on until they reach a door (`obj/hold.rs`); those inside give it up when they next look for
+//! work, or lose it when they come out. Who needs more, such as to read a goroutine's stack, has to
+//! stop its thread.
 
 #![allow(unsafe_code)]
 
+use super::door;
+use super::retake::retake;
 use super::state::{Lists, MAX_PROCS, SCHED};
+use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
 use crate::obj::g::current;
@@ -23,11 +28,11 @@ use gort_sys::context::slot;
 /// Who may stop the world.
 static WORLD: AtomicU32 = AtomicU32::new(0);
 
-/// Nanoseconds between two looks at whether the world has stopped.
-const LOOK: u64 = 10_000_000;
+/// Nanoseconds between two attempts to take what is left.
+const LOOK: u64 = 20_000;
 
 /// Sets how many goroutines run at the same time, between 1 and 1024, and returns how many there
-/// were. Waits (G, or the thread) until all running goroutines have yielded.
+/// were. Waits (G, or the thread) until nobody is inside the runtime.
 /// Go: `runtime.GOMAXPROCS`.
 ///
 /// # Errors
@@ -39,7 +44,7 @@ pub fn gomaxprocs(count: usize) -> Result<usize, Errno> {
     while WORLD.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         super::park::gosched();
     }
-    slot::lock();
+    door::open_anywhere();
     let before = SCHED.procs();
     let mut result = Ok(before);
     if count != before {
@@ -70,7 +75,14 @@ fn stop(mp: Option<&'static M>) {
     }
     let wait = lists.stopwait != 0;
     drop(lists);
-    while wait && !SCHED.stopnote.sleep_for(LOOK) {}
+    while wait && !SCHED.stopnote.happened() {
+        // The caller's own is stopped already.
+        let taken = retake(|pp| pp.status() == PStatus::Running);
+        while let Some(pp) = taken.pop() {
+            stopped(&mut SCHED.lock(), pp);
+        }
+        SCHED.stopnote.sleep_for(LOOK);
+    }
 }
 
 /// `pp` has stopped. Under the lock.
@@ -110,6 +122,9 @@ fn start(mp: Option<&'static M>) {
         acquirep(mp, pp);
     }
     SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
+        sysmon::awaken();
+    }
     for pp in SCHED.ps() {
         if pp.status() != PStatus::Stopped {
             continue;

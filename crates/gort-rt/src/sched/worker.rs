@@ -10,12 +10,13 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{exit, find, lockm, park, spawn};
+use super::threads::KEEP;
+use super::{exit, find, lockm, park, retake, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
 use crate::prim::Ordering;
 use crate::throw::throw;
 use gort_sys::context::{slot, switch};
@@ -33,6 +34,8 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     mp.tid.store(raw::gettid().0, Ordering::Relaxed);
     setg(&mp.g0);
     slot::lock();
+    mp.signalled.store(0, Ordering::Relaxed);
+    mp.sigmask.store(super::preempt::set_thread_mask(), Ordering::Relaxed);
     {
         let _lists = SCHED.lock();
         mp.alllink.set(SCHED.allm.get());
@@ -74,6 +77,9 @@ pub(crate) unsafe extern "C" fn left(from: usize) -> ! {
         unsafe { host::carry(gp.fs.get(), mp.fs.get()) };
     }
     mp.curg.set(None);
+    if mp.p.is_taken() {
+        mp.p.set(None);
+    }
     let ended = gp.after.get() == park::EXIT && mp.lockedg.is(gp);
     park::finish(mp, gp);
     if ended {
@@ -89,6 +95,9 @@ fn schedule(mp: &'static M) -> ! {
             lockm::stoplockedm(mp);
             execute(mp, gp);
         }
+        if mp.p.get().is_none() {
+            stopm(mp);
+        }
         let gp = mp.handoff.take().unwrap_or_else(|| find::findrunnable(mp));
         if mp.is_spinning() {
             find::resetspinning(mp);
@@ -103,15 +112,6 @@ fn schedule(mp: &'static M) -> ! {
         }
         execute(mp, gp)
     }
-}
-
-/// Makes `gp` the goroutine that `mp` runs; what is left is the switch.
-#[inline(always)]
-pub(crate) fn take_on(mp: &'static M, gp: &'static G) {
-    gp.status.execute();
-    gp.m.set(Some(mp));
-    mp.curg.set(Some(gp));
-    mp.pp().schedtick.bump();
 }
 
 /// Runs `gp`. Go: `execute`.
@@ -130,34 +130,19 @@ fn execute(mp: &'static M, gp: &'static G) -> ! {
     }
 }
 
-/// `mp` owns `pp` from here on. Go: `acquirep`.
-pub(crate) fn acquirep(mp: &'static M, pp: &'static P) {
-    if !mp.p.is_none() {
-        throw("acquirep: the M has a P already");
-    }
-    pp.m.set(Some(mp));
-    pp.set_status(PStatus::Running);
-    mp.p.set(Some(pp));
-}
-
-/// `mp` no longer owns its P. Go: `releasep`.
-pub(crate) fn releasep(mp: &'static M) -> &'static P {
-    let pp = mp.pp();
-    pp.m.set(None);
-    pp.set_status(PStatus::Idle);
-    mp.p.set(None);
-    pp
-}
-
 /// Sleeps until somebody has a P for `mp`. Go: `stopm`.
 pub(crate) fn stopm(mp: &'static M) {
     let mut lists = SCHED.lock();
-    if lists.runq.len() != 0
+    if lists.queued()
         && let Some(pp) = lists.pidleget()
     {
         // Queued by somebody who found no M to wake, and could make none.
         drop(lists);
         return acquirep(mp, pp);
+    }
+    if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
+        drop(lists);
+        mexit(mp);
     }
     lists.midle.push(mp);
     drop(lists);
@@ -174,8 +159,8 @@ pub(crate) fn sleep(mp: &'static M) {
     }
 }
 
-/// Ends the thread: the goroutine that was locked to it is over, and may have changed the thread in
-/// ways that others must not find. Go: `mexit`.
+/// Ends the thread: there are idle ones enough, or the goroutine that was locked to it is over, and may
+/// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
 fn mexit(mp: &'static M) -> ! {
     {
         let mut lists = SCHED.lock();
@@ -189,7 +174,10 @@ fn mexit(mp: &'static M) -> ! {
             link = &here.alllink;
         }
     }
-    super::wake::handoffp(releasep(mp));
+    if mp.p.get().is_some() {
+        super::wake::handoffp(releasep(mp));
+    }
+    retake::unwatched();
     // Not before: until here no thread may be made from this one.
     mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.

@@ -82,7 +82,7 @@ pub(crate) mod park {
         slot::unlock();
     }
 
-    pub(crate) fn goready(gp: &'static G) {
+    pub(crate) fn goready_raised(gp: &'static G) {
         assert_eq!(gp.on_stack.load(Relaxed), 0, "readied while on its stack");
         gp.readied.fetch_add(1, Release);
         gp.ready.notify();

@@ -39,7 +39,7 @@ pub(crate) fn light_fence() {
     fence(Ordering::SeqCst);
 }
 
-pub(crate) fn heavy_fence() -> bool {
+pub(crate) fn membarrier() -> bool {
     fence(Ordering::SeqCst);
     true
 }

@@ -13,6 +13,11 @@
 //! - `switch`: one stack to another (`switch`, `gogo`, `mcall`, `systemstack`, `prepare`), with
 //!   unwind information, and `set_fsgsbase` where the thread pointer can be set in two ways.
 //! - `slot`: two words of thread-local storage at a fixed distance from the thread pointer.
+//! - `sigframe`: what the kernel saves for a signal's handler (`SignalFrame`: read and change where
+//!   the interrupted code goes on, read the mask and which extended state is in use), and `restorer`.
+//! - `preempt`: a call injected into interrupted code (`Form`, `setup`, `needed`, `saves_all`,
+//!   `in_range`, `inject`, `Saved`): every register that user code can see is saved and put back, with
+//!   unwind information, and `locks` is lowered by one instruction inside the range.
 //!
 //! The kernel's own conventions that differ between architectures (which numbers exist, the layout
 //! of `struct stat`) come from `linux-raw-sys`, which is made for each of them.
@@ -22,7 +27,7 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::syscall::*;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{slot, switch};
+pub use x86_64::{preempt, sigframe, slot, switch};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("gort-sys supports x86_64 only; see arch/mod.rs for what a port supplies");

@@ -115,6 +115,12 @@ macro_rules! __calls_process {
             /// [PR_SET_PDEATHSIG(2const)]: https://man7.org/linux/man-pages/man2/PR_SET_PDEATHSIG.2const.html
             sysnb prctl_set_pdeathsig(const linux_raw_sys::prctl::PR_SET_PDEATHSIG, signal: Signal) -> Result<()> = $crate::nr::PRCTL;
 
+            /// How late the thread's sleeps may end for the sake of fewer wake-ups, in nanoseconds; 0
+            /// for the default. [PR_SET_TIMERSLACK(2const)]
+            ///
+            /// [PR_SET_TIMERSLACK(2const)]: https://man7.org/linux/man-pages/man2/PR_SET_TIMERSLACK.2const.html
+            sysnb prctl_set_timerslack(const linux_raw_sys::prctl::PR_SET_TIMERSLACK, nanoseconds: usize) -> Result<()> = $crate::nr::PRCTL;
+
             /// What [`prctl_set_pdeathsig`] set. [PR_GET_PDEATHSIG(2const)]
             ///
             /// [PR_GET_PDEATHSIG(2const)]: https://man7.org/linux/man-pages/man2/PR_GET_PDEATHSIG.2const.html

@@ -7,8 +7,10 @@
 #![allow(unsafe_code)]
 
 mod attr;
+mod chain;
 mod fork;
 mod overflow;
+mod preempt;
 mod procs;
 mod setxid;
 mod thread;
@@ -36,7 +38,7 @@ fn tls() -> &'static Tls {
 /// # Errors
 ///
 /// `Unsupported`, with the reason.
-pub(crate) fn start() -> io::Result<&'static Host> {
+pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
     static HOST: OnceLock<Host> = OnceLock::new();
     let unsupported = |why: String| io::Error::new(io::ErrorKind::Unsupported, why);
     let tls = tls::get().map_err(|why| unsupported(why.to_string()))?;
@@ -44,6 +46,9 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         return Err(unsupported("malloc's per-thread words were not found in this libc".into()));
     }
     overflow::install()?;
+    if async_preempt {
+        preempt::install()?;
+    }
     attr::install(|fs| {
         let gp = gort_rt::current().filter(|gp| gp.thread_pointer() == fs)?;
         let room = gp.room()?;
@@ -78,6 +83,7 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         stack_top: |fs| self::tls().stack_top(fs),
         carried: tls.malloc_words(),
         tls_generation: || self::tls().generation() as usize,
+        text: preempt::text(),
         fsgsbase: tls::has_fsgsbase(),
     }))
 }

@@ -7,53 +7,44 @@
 
 #![allow(unsafe_code)]
 
-use std::ffi::{c_int, c_void};
+use super::chain::Chain;
+use gort_sys::context::sigframe::SignalFrame;
+use gort_sys::raw;
+use gort_sys::types::{SigAction, SigInfo, SigSet, Signal};
 use std::io::{self, Write};
-use std::sync::OnceLock;
 
-/// What was installed before, by signal.
-static BEFORE: [OnceLock<libc::sigaction>; 2] = [OnceLock::new(), OnceLock::new()];
-const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
+static FAULTS: [Chain; 2] = [Chain::new(Signal::SEGV), Chain::new(Signal::BUS)];
 
 /// Seconds after which the process ends even if writing the trace hangs.
 const PATIENCE: u32 = 10;
 
 /// Installs the handler, once.
 pub(super) fn install() -> io::Result<()> {
-    for (signal, before) in SIGNALS.into_iter().zip(&BEFORE) {
-        if before.get().is_some() {
-            continue;
-        }
-        // SAFETY: the handler is a function of this file that suits SA_SIGINFO.
-        unsafe {
-            let mut old = std::mem::zeroed::<libc::sigaction>();
-            if libc::sigaction(signal, std::ptr::null(), &mut old) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-            before.get_or_init(|| old);
-            let mut new = std::mem::zeroed::<libc::sigaction>();
-            new.sa_sigaction = handler as *const () as usize;
-            new.sa_flags = libc::SA_SIGINFO | libc::SA_ONSTACK;
-            libc::sigemptyset(&mut new.sa_mask);
-            if libc::sigaction(signal, &new, std::ptr::null_mut()) != 0 {
-                return Err(io::Error::last_os_error());
-            }
-        }
+    for fault in &FAULTS {
+        // SAFETY: `handler` is good in a handler.
+        unsafe { fault.install(handler, SigSet::EMPTY)? };
     }
     Ok(())
 }
 
-unsafe extern "C" fn handler(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
+unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut SignalFrame) {
     // SAFETY: the kernel passes a valid siginfo.
-    let address = unsafe { (*info).si_addr() }.addr();
+    let address = unsafe { (*info).address() };
     if let Some(gp) = gort_rt::current()
         && let Some(room) = gp.room()
         && (room.lo..room.lo + room.guard).contains(&address)
     {
         report(room.hi - room.lo - room.guard);
     }
-    // SAFETY: the same arguments, to the handler that was there before.
-    unsafe { pass_on(signal, info, context) }
+    for fault in FAULTS.iter().filter(|fault| fault.signal() == signal) {
+        // SAFETY: the same arguments. Without a handler the fault comes again, and does what it does
+        // by default.
+        unsafe {
+            if !fault.pass_on(info, frame) {
+                let _ = raw::rt_sigaction(signal, Some(&SigAction::DEFAULT), None);
+            }
+        }
+    }
 }
 
 /// Says whose stack it was, how large, and where; then aborts.
@@ -80,35 +71,8 @@ fn report(size: usize) -> ! {
         size >> 10
     );
     let left = rest.len();
-    let _ = gort_sys::raw::write(io::stderr(), &line[..line.len() - left]);
+    let _ = raw::write(io::stderr(), &line[..line.len() - left]);
     let trace = std::backtrace::Backtrace::force_capture();
     let _ = writeln!(io::stderr(), "{trace}");
     std::process::abort()
-}
-
-/// # Safety
-///
-/// In a handler, with its arguments.
-unsafe fn pass_on(signal: c_int, info: *mut libc::siginfo_t, context: *mut c_void) {
-    let before = SIGNALS.iter().position(|one| *one == signal).and_then(|i| BEFORE[i].get());
-    match before {
-        Some(before) if before.sa_sigaction > libc::SIG_IGN => {
-            // SAFETY: what was installed is a handler of one of the two shapes, by its flags.
-            unsafe {
-                if before.sa_flags & libc::SA_SIGINFO != 0 {
-                    let f: extern "C" fn(c_int, *mut libc::siginfo_t, *mut c_void) =
-                        std::mem::transmute(before.sa_sigaction);
-                    f(signal, info, context);
-                } else {
-                    let f: extern "C" fn(c_int) = std::mem::transmute(before.sa_sigaction);
-                    f(signal);
-                }
-            }
-        }
-        // The fault comes again, and does what it does by default.
-        // SAFETY: plain values.
-        _ => unsafe {
-            libc::signal(signal, libc::SIG_DFL);
-        },
-    }
 }

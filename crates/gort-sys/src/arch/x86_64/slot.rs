@@ -114,6 +114,23 @@ pub fn locks() -> u32 {
     value
 }
 
+/// Where this is: the program counter and the stack pointer.
+#[inline(always)]
+pub fn here() -> (usize, usize) {
+    let (pc, sp): (usize, usize);
+    // SAFETY: reads two registers.
+    unsafe {
+        asm!(
+            "lea {0}, [rip]",
+            "mov {1}, rsp",
+            out(reg) pc,
+            out(reg) sp,
+            options(nomem, nostack, preserves_flags),
+        );
+    }
+    (pc, sp)
+}
+
 /// The running block's thread pointer: the word it points to holds its own address (psABI).
 #[inline(always)]
 pub fn thread_pointer() -> usize {
@@ -123,6 +140,20 @@ pub fn thread_pointer() -> usize {
         asm!("mov {}, qword ptr fs:[0]", out(reg) value, options(readonly, nostack, preserves_flags));
     }
     value
+}
+
+/// How many reasons there are in the block with this thread pointer, whoever runs with it.
+///
+/// # Safety
+///
+/// The block is mapped.
+#[inline]
+pub unsafe fn locks_at(thread_pointer: usize) -> u32 {
+    // SAFETY: the caller's contract. Atomic: its owner may be changing it.
+    unsafe {
+        let locks = &raw mut (*at(thread_pointer)).locks;
+        core::sync::atomic::AtomicU32::from_ptr(locks).load(core::sync::atomic::Ordering::Acquire)
+    }
 }
 
 /// The slot in the block with this thread pointer.

@@ -1,0 +1,313 @@
+//! The thread that watches: it has no P, and sees to it that no P is held in vain. Go: `sysmon`.
+//!
+//! # What it does
+//!
+//! At each look, for each P that an M has:
+//!
+//! - a goroutine in an announced system call since the last look loses its P, if anybody could use it;
+//! - one whose thread sleeps in the kernel without having said so (its CPU clock stands still, and
+//!   its `stat` says so) loses it, too: this is the *rescue*;
+//! - one that has run longer than its slice while others wait is asked to let them go first
+//!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
+//! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
+//!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
+//!   and by their CPU clock first.
+//!
+//! # How often
+//!
+//! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
+//! is not, and not at all while all Ps are idle: then it sleeps until an M gets a P.
+//!
+//! # Safety
+//!
+//! The thread's argument is not used.
+
+#![allow(unsafe_code)]
+
+use super::preempt::{self, MIN_RUN};
+use super::retake::{astray, retake};
+use super::state::SCHED;
+use super::thread_state::{cpu_time, is_running};
+use super::wake::handoffp;
+use crate::host;
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
+use crate::obj::status::Status;
+use crate::prim::{AtomicU64, Ordering, Word};
+use gort_sys::context::slot;
+use gort_sys::types::{SigHow, SigSet};
+use gort_sys::vdso::nanotime;
+use gort_sys::{Errno, raw};
+
+const MICRO: u64 = 1_000;
+const MILLI: u64 = 1_000_000;
+
+/// Between two looks.
+const SHORTEST: u64 = 20 * MICRO;
+const LONGEST: u64 = 10 * MILLI;
+/// While a goroutine that may be a hog keeps others waiting.
+const WATCHFUL: u64 = MILLI;
+/// While one that has been asked to yield has not.
+const URGENT: u64 = 50 * MICRO;
+/// Looks in vain before the time between them grows.
+const EAGER: u32 = 50;
+/// Looks at nothing but idle Ps before the long sleep.
+const IDLE: u32 = 20;
+
+/// How much CPU time a goroutine that was asked to yield may use before its P is taken.
+const PATIENCE: u64 = 2 * MILLI;
+/// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
+const SPARE: u64 = 10 * MILLI;
+
+/// How long the present nap is, in nanoseconds.
+static NAP: AtomicU64 = AtomicU64::new(0);
+
+/// Starts the thread.
+///
+/// # Errors
+///
+/// The host's.
+pub(crate) fn start() -> Result<(), Errno> {
+    // SAFETY: `sysmon` may be called on a new thread.
+    unsafe { (host::get().start_thread)(sysmon, 0) }
+}
+
+unsafe extern "C" fn sysmon(_: usize) {
+    slot::lock();
+    // The program's signal handlers are for other threads.
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
+    let _ = raw::prctl_set_timerslack(1);
+    let (mut looks, mut idle) = (0, 0);
+    let mut delay = SHORTEST;
+    loop {
+        nap(delay);
+        idle = if all_idle() { idle + 1 } else { 0 };
+        if idle > IDLE {
+            sleep();
+            (looks, idle, delay) = (0, 0, SHORTEST);
+            continue;
+        }
+        let found = look(nanotime());
+        looks = if found.acted { 0 } else { looks + 1 };
+        delay = match looks {
+            0 => SHORTEST,
+            1..EAGER => delay,
+            _ => (delay * 2).min(LONGEST),
+        };
+        delay = delay.min(found.within).max(SHORTEST);
+    }
+}
+
+/// Waits between two looks, unless [`hurry`] says otherwise.
+fn nap(time: u64) {
+    NAP.store(time, Ordering::Relaxed);
+    SCHED.sysmonnote.sleep_for(time);
+    SCHED.sysmonnote.clear();
+    NAP.store(0, Ordering::Relaxed);
+}
+
+/// Somebody waits who should not have to wait for the end of a long nap.
+pub(crate) fn hurry() {
+    if NAP.load(Ordering::Relaxed) > MIN_RUN {
+        SCHED.sysmonnote.wakeup();
+    }
+}
+
+fn all_idle() -> bool {
+    SCHED.stopping() || SCHED.npidle.load(Ordering::Relaxed) as usize >= SCHED.procs()
+}
+
+/// Sleeps until an M gets a P.
+fn sleep() {
+    let lists = SCHED.lock();
+    if !all_idle() {
+        return;
+    }
+    SCHED.sysmonnote.clear();
+    // Under the lock, as every P that stops being idle is.
+    SCHED.sysmonwait.store(1, Ordering::Relaxed);
+    drop(lists);
+    SCHED.sysmonnote.sleep();
+    SCHED.sysmonnote.clear();
+}
+
+/// An M has got a P while sysmon sleeps.
+#[cold]
+pub(crate) fn awaken() {
+    if SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0 {
+        SCHED.sysmonnote.wakeup();
+    }
+}
+
+/// What a look has come to.
+struct Found {
+    /// A P was taken or somebody was asked to yield.
+    acted: bool,
+    /// When to look again at the latest, in nanoseconds from now.
+    within: u64,
+}
+
+/// What is to be done about one P.
+enum Verdict {
+    /// Nothing, for now; look again within so many nanoseconds.
+    Leave(u64),
+    /// Its goroutine is to yield.
+    Ask,
+    /// It is to be taken.
+    Take(Why),
+}
+
+/// What a P's goroutine does that the P is taken for.
+#[derive(Clone, Copy)]
+enum Why {
+    /// It is in an announced system call.
+    Call = 1,
+    /// Its thread sleeps in the kernel.
+    Sleep,
+    /// It does not yield.
+    Hog,
+}
+
+/// How many Ps were taken, by reason. Written by sysmon.
+pub(crate) struct Counts {
+    pub(crate) calls: Word,
+    pub(crate) rescues: Word,
+    pub(crate) hogs: Word,
+}
+
+pub(crate) static COUNTS: Counts =
+    Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
+
+fn look(now: u64) -> Found {
+    let mut found = Found { acted: false, within: LONGEST };
+    if SCHED.stopping() {
+        return found;
+    }
+    let mut take = false;
+    for pp in SCHED.ps() {
+        match judge(pp, now) {
+            Verdict::Leave(within) => found.within = found.within.min(within),
+            Verdict::Ask => {
+                found.acted = true;
+                found.within = found.within.min(URGENT);
+            }
+            Verdict::Take(why) => {
+                pp.seen.verdict.set(why as usize);
+                take = true;
+                continue;
+            }
+        }
+        pp.seen.verdict.set(0);
+    }
+    if take {
+        // The goroutine may have changed since; then there is nothing to take it for.
+        let taken =
+            retake(|pp| pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get());
+        while let Some(pp) = taken.pop() {
+            found.acted = true;
+            match pp.seen.verdict.get() {
+                1 => COUNTS.calls.bump(),
+                2 => COUNTS.rescues.bump(),
+                _ => COUNTS.hogs.bump(),
+            };
+            handoffp(pp);
+        }
+    }
+    astray(|mp| found.within = found.within.min(stray(mp, now)));
+    found
+}
+
+/// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many
+/// nanoseconds to look again.
+fn stray(mp: &'static M, now: u64) -> u64 {
+    let at = mp.look_at.get() as u64;
+    if now < at {
+        return at - now;
+    }
+    let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
+    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    let within = if runs { URGENT } else { LONGEST };
+    mp.look_at.set((now + within) as usize);
+    within
+}
+
+/// What is to be done about `pp`.
+fn judge(pp: &'static P, now: u64) -> Verdict {
+    let seen = &pp.seen;
+    let tick = pp.schedtick.acquire();
+    let (Some(mp), PStatus::Running) = (pp.m.get(), pp.status()) else {
+        seen.tick.set(tick.wrapping_sub(1));
+        return Verdict::Leave(LONGEST);
+    };
+    // An M that is on g0 looks for work and is about to change the tick, or to give its P up.
+    let Some(gp) = mp.curg.get() else { return Verdict::Leave(LONGEST) };
+    let in_call = gp.status.get() == Status::Syscall;
+    let call = gp.syscalltick.get() << 1 | usize::from(in_call);
+    if seen.tick.get() != tick {
+        seen.tick.set(tick);
+        seen.since.set(now as usize);
+        seen.asked.set(0);
+        seen.cpu.set(0);
+        seen.call.set(call);
+        seen.call_since.set(now as usize);
+        return Verdict::Leave(if waiting(pp) { WATCHFUL } else { LONGEST });
+    }
+    if seen.call.get() != call {
+        seen.call.set(call);
+        seen.call_since.set(now as usize);
+    } else if in_call {
+        return stuck(pp, Why::Call, now.saturating_sub(seen.call_since.get() as u64));
+    }
+    let ran = now.saturating_sub(seen.since.get() as u64);
+    if !in_call && sleeps(pp, mp) {
+        return stuck(pp, Why::Sleep, ran);
+    }
+    overdue(pp, mp, ran)
+}
+
+/// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
+fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
+    let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
+    if waiting(pp) || others == 0 || time >= SPARE {
+        return Verdict::Take(why);
+    }
+    Verdict::Leave(SPARE - time)
+}
+
+/// Whether goroutines wait for which `pp`, or any P, would be the right one.
+fn waiting(pp: &'static P) -> bool {
+    !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0
+}
+
+/// Whether `mp`'s thread has slept since the last look, and still does.
+fn sleeps(pp: &'static P, mp: &'static M) -> bool {
+    let tid = mp.tid.load(Ordering::Relaxed);
+    let Some(cpu) = cpu_time(tid) else { return false };
+    let before = pp.seen.cpu.get();
+    pp.seen.cpu.set(cpu as usize);
+    before == cpu as usize && is_running(tid) == Some(false)
+}
+
+/// A goroutine that has been running for `ran`.
+fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
+    let seen = &pp.seen;
+    if !waiting(pp) {
+        return Verdict::Leave(LONGEST);
+    }
+    // Those who have waited for something do not wait for the end of the slice, too.
+    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
+    let slice = if urgent { MIN_RUN } else { preempt::slice() };
+    if ran < slice {
+        return Verdict::Leave((slice - ran).min(WATCHFUL));
+    }
+    // By its own clock: a thread that gets no CPU cannot have heard.
+    let cpu = seen.cpu.get() as u64;
+    if seen.asked.get() == 0 {
+        seen.asked.set(cpu as usize);
+    } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {
+        return Verdict::Take(Why::Hog);
+    }
+    preempt::request(pp, mp);
+    Verdict::Ask
+}
