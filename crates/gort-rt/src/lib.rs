@@ -5,12 +5,14 @@
 //! (`stack/`), switches to it (`sched/worker.rs`, and straight from goroutine to goroutine in
 //! `sched/park.rs`), leaves it when it parks ([`gopark`]) and takes it up when it is made ready
 //! ([`goready`]), and takes it apart (`sched/exit.rs`). `obj/` has the three structures, `lock/`
-//! what blocks an M, `sync/` what the program's locks are made of, `host.rs` what the program around must supply.
+//! what blocks an M, `host.rs` what the program around must supply. `chan/` is what goroutines talk by,
+//! `sync/` what the program's locks are made of.
 //!
 //! Nothing here calls libc, allocates from the program's allocator, unwinds, or uses std.
 
 #![no_std]
 
+pub mod chan;
 pub mod host;
 mod lock;
 mod mem;
@@ -25,8 +27,9 @@ pub use obj::g::{G, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
 pub use sched::completion::Completion;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
-pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
+pub use sched::threads::{set_max_blocked, set_max_threads};

@@ -20,8 +20,9 @@ mod prim;
 
 use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
 use prim::{AtomicU32, Ordering::Relaxed, check};
+use sched::park::WaitReason;
 use std::sync::Arc;
-use sync::{Place, Wait, WaitReason, address_of, park_at, semacquire, semrelease, wake_at};
+use sync::{Place, Wait, address_of, park_at, semacquire, semrelease, wake_at};
 
 const REASON: WaitReason = WaitReason::MutexLock;
 const PAIRS: [[Kind; 2]; 4] =
@@ -120,7 +121,13 @@ fn first_come_first_unless_it_has_waited() {
                 spawn(Goroutine, move || {
                     let address = address_of(&shared.semas[0]);
                     let wait = Wait { address, place, arg: i, reason: REASON };
-                    park_at(wait, || true, || { shared.data.fetch_add(1, Relaxed); });
+                    park_at(
+                        wait,
+                        || true,
+                        || {
+                            shared.data.fetch_add(1, Relaxed);
+                        },
+                    );
                 })
             };
             let await_entry = |count| {

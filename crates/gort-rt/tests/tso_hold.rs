@@ -45,8 +45,8 @@ mod throw {
 use obj::g::G;
 use obj::m::M;
 use obj::p::P;
-use prim::slot;
 use obj::p::PStatus;
+use prim::slot;
 use sched::door;
 use sched::park::{into, leave, leave_to};
 use sched::retake::retake;
@@ -257,14 +257,12 @@ fn stop_the_world_during_a_call() {
     check(&Model {
         ms: 1,
         procs: 1,
-        goroutines: &[
-            &|a| {
-                entersyscall(a);
-                exitsyscall(a);
-                visit(a);
-                exit(a);
-            },
-        ],
+        goroutines: &[&|a| {
+            entersyscall(a);
+            exitsyscall(a);
+            visit(a);
+            exit(a);
+        }],
         with_p: 1,
         running: 1,
         queued: 0,

@@ -38,10 +38,8 @@ fn outcomes<const COUNT: usize>(
     also: &[&AtomicUsize],
 ) -> Vec<usize> {
     let registers = std::array::from_fn(|_| Register::default());
-    let bodies: Vec<Box<dyn Fn() + '_>> = threads
-        .iter()
-        .map(|thread| Box::new(|| thread(&registers)) as Box<dyn Fn()>)
-        .collect();
+    let bodies: Vec<Box<dyn Fn() + '_>> =
+        threads.iter().map(|thread| Box::new(|| thread(&registers)) as Box<dyn Fn()>).collect();
     let names = ["first", "second", "third", "fourth"];
     let bodies: Vec<_> = names.into_iter().zip(bodies.iter().map(|body| &**body)).collect();
     let found = RefCell::new(BTreeSet::new());

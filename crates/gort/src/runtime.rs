@@ -74,6 +74,28 @@ pub fn gomaxprocs(count: Option<usize>) -> usize {
     }
 }
 
+/// Sets how many threads there may be for goroutines, and returns what it was: 10,000 at first. A
+/// program that needs more ends with a message that says so. Threads are needed for goroutines that
+/// run, and for those in blocking calls. Go: `debug.SetMaxThreads`.
+///
+/// ```
+/// let before = gort::runtime::set_max_threads(20_000);
+/// assert_eq!(before, 10_000);
+/// ```
+#[doc(alias = "SetMaxThreads")]
+pub fn set_max_threads(count: usize) -> usize {
+    gort_rt::set_max_threads(count)
+}
+
+/// Sets how many goroutines may be in calls that are known to wait (class `sysblock`, or slow last
+/// time) at the same time, and returns what it was; `None`, as at first, is no limit. Further ones
+/// queue, first come first served, instead of taking more threads. What queues is the goroutine.
+///
+/// A limit can deadlock a program in which one such call waits for what another would do.
+pub fn set_max_blocked(count: Option<usize>) -> Option<usize> {
+    gort_rt::set_max_blocked(count)
+}
+
 /// How many CPUs the process may use: its affinity mask, read now.
 pub fn num_cpu() -> usize {
     crate::host::num_cpu()

@@ -177,8 +177,11 @@ fn gomaxprocs_changes_under_load() {
     });
     assert_eq!(sum.into_inner(), rounds.into_inner());
     gort::runtime::gomaxprocs(Some(5));
-    let stats = gort::runtime::stats();
-    assert_eq!((stats.procs, stats.goroutines), (5, 0));
+    assert_eq!(gort::runtime::stats().procs, 5);
+    // Whoever was joined may be on its way out still, without a P.
+    while gort::runtime::num_goroutine() != 0 {
+        std::thread::yield_now();
+    }
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub(crate) enum Rank {
     Waiters = 1,
     /// Who takes Ps.
     Retake,
+    /// Who queues before a call that waits.
+    Blocked,
     /// The scheduler's lists.
     Sched,
     /// Address space for stacks.

@@ -51,6 +51,10 @@ pub(crate) struct M {
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
+    /// When sysmon looks at it again while it is there, and its CPU time at the last look. Written by
+    /// sysmon, and by whoever puts it there.
+    pub(crate) look_at: Word,
+    pub(crate) cpu_seen: Word,
 }
 
 impl M {
@@ -76,6 +80,8 @@ impl M {
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),
+            look_at: Word::new(0),
+            cpu_seen: Word::new(0),
         }
     }
 

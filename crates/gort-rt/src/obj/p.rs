@@ -50,7 +50,7 @@ pub(crate) struct P {
     pub(crate) handed_off: Word,
     /// The tick at which the running goroutine last made another ready.
     pub(crate) readied: Word,
-    /// Somebody wants the goroutine that runs to let others go first. Written by anybody.
+    /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
     pub(crate) preempt: Word,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
@@ -107,7 +107,7 @@ impl P {
             steals: Word::new(0),
             handed_off: Word::new(0),
             readied: Word::new(usize::MAX),
-            preempt: Word::new(0),
+            preempt: Word::new(usize::MAX),
             seen: Seen::nothing(),
         }
     }

@@ -7,9 +7,9 @@
 //!
 //! Doors within doors, and doors on g0, cost the same and find what is there.
 
-use super::{park, preempt};
 use super::state::SCHED;
 use super::worker::acquirep;
+use super::{park, preempt};
 use crate::obj::g::{G, current};
 use crate::obj::hold::Taken;
 use crate::obj::m;

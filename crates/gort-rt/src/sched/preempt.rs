@@ -43,7 +43,7 @@ use crate::obj::hold::Taken;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
+use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Ordering, fence, spin_loop};
 use gort_sys::context::preempt::{self, Form, Saved};
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::context::slot;
@@ -101,23 +101,44 @@ pub(crate) fn set_thread_mask() -> u64 {
 /// Asks the goroutine that `mp` runs with `pp` to let others go first.
 pub(crate) fn request(pp: &'static P, mp: &'static M) {
     let tick = pp.schedtick.get();
-    pp.preempt.set(1);
+    pp.preempt.set(tick);
     signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
 }
 
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
-/// have its call interrupted.
-pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) {
+/// have its call interrupted. Whether it is worth trying again soon.
+pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
-        return;
+        return false;
     }
-    if !still() || mp.curg.get().is_none_or(|gp| gp.status.get() != Status::Running) {
-        return;
+    // One at a time. SeqCst: then the fence, as `quiet` has it the other way round.
+    if mp.signalled.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_err() {
+        return true;
     }
-    mp.signalled.store(1, Ordering::Relaxed);
+    fence(Ordering::SeqCst);
+    let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
     // One that has ended, or another thread that got its number, is not harmed.
-    let _ = raw::tgkill(raw::getpid(), Pid(tid), SIGNAL);
+    let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
+    if !sent {
+        mp.signalled.store(0, Ordering::Relaxed);
+    }
+    sent
+}
+
+/// Waits for a signal that is on its way to `mp`, on which this is, lest it interrupt the call that
+/// comes next. The goroutine says already that it is in a call, so that none is sent from here on.
+pub(crate) fn quiet(mp: &'static M) {
+    // SeqCst: between the goroutine's status and `signalled`, as `signal` has it the other way round.
+    fence(Ordering::SeqCst);
+    if mp.signalled.load(Ordering::Relaxed) == 0 {
+        return;
+    }
+    // Not for ever: the thread may have the signal blocked.
+    let end = nanotime() + MIN_RUN;
+    while mp.signalled.load(Ordering::Relaxed) != 0 && nanotime() < end {
+        spin_loop();
+    }
 }
 
 /// Takes a P from the hog that has run for longest, and has it reach a door. None if nobody is one.
@@ -125,9 +146,8 @@ pub(crate) fn seize() -> Option<&'static P> {
     let pp = hog()?;
     let mp = pp.m.get()?;
     let tick = pp.schedtick.get();
-    let taken = retake(|one| {
-        core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping()
-    });
+    let taken =
+        retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
     let seized = taken.pop()?;
     signal(mp, || mp.p.is_taken());
     sysmon::hurry();

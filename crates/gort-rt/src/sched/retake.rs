@@ -56,7 +56,6 @@ pub(crate) fn retake(wanted: impl Fn(&'static P) -> bool) -> Stack<P> {
         if fenced && is_outside(mp, pp) && mp.p.take(pp) {
             pp.m.set(None);
             pp.set_status(PStatus::Idle);
-            pp.preempt.set(0);
             taken.push(pp);
             astray.add(mp);
         } else {
@@ -83,6 +82,7 @@ impl Astray {
     fn add(&self, mp: &'static M) {
         if mp.astray.get() == 0 {
             mp.astray.set(1);
+            mp.look_at.set(0);
             mp.astraylink.set(self.head.get());
             self.head.set(Some(mp));
             NASTRAY.fetch_add(1, Ordering::Relaxed);

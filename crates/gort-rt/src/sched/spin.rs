@@ -20,8 +20,7 @@ pub(crate) fn canspin(spins: u32) -> bool {
     let pp = m::current().and_then(|mp| mp.p.get());
     slot::unlock();
     let Some(pp) = pp else { return m::current().is_none() };
-    let resting =
-        SCHED.npidle.load(Ordering::Relaxed) + SCHED.nmspinning.load(Ordering::Relaxed);
+    let resting = SCHED.npidle.load(Ordering::Relaxed) + SCHED.nmspinning.load(Ordering::Relaxed);
     SCHED.procs() > resting as usize + 1 && pp.runq.is_empty()
 }
 

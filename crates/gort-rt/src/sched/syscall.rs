@@ -28,7 +28,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{door, park, wake};
+use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
 use crate::obj::status::Status;
@@ -89,6 +89,7 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
+    preempt::quiet(mp);
     slot::unlock();
 }
 
@@ -104,7 +105,7 @@ pub(crate) fn exitsyscall(gp: &'static G) {
     gp.syscallsp.set(0);
     // Go: `exitsyscallfast`.
     match gp.mp().p.held() {
-        Ok(Some(pp)) if pp.preempt.get() == 0 => gp.status.exitsyscall(),
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => gp.status.exitsyscall(),
         held => exitsyscall0(gp, held.is_err()),
     }
     slot::unlock();
@@ -133,12 +134,16 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
 /// That of [`Entry::sys`].
 #[inline(never)]
 unsafe fn again(gp: &'static G, nr: usize, regs: Regs) -> usize {
+    let counted = threads::enter();
     let start = nanotime();
     entersyscallblock(gp, numbered(nr), slot::here());
     // SAFETY: the caller's contract, passed on.
     let result = unsafe { regs.trap(nr) };
     let short = nanotime() - start < SHORT;
     exitsyscall(gp);
+    if counted {
+        threads::leave();
+    }
     if short {
         gp.slowcall.set(0);
     }
@@ -175,10 +180,14 @@ unsafe impl Entry for Scheduled {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
+        let counted = threads::enter();
         entersyscallblock(gp, numbered(nr), slot::here());
         // SAFETY: the caller's contract, passed on.
         let result = unsafe { regs.trap(nr) };
         exitsyscall(gp);
+        if counted {
+            threads::leave();
+        }
         result
     }
 }

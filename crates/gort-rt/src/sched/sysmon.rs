@@ -9,7 +9,9 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has run longer than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
-//! - a thread that goes on without a P is sent the signal until it reaches a door.
+//! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
+//!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
+//!   and by their CPU clock first.
 //!
 //! # How often
 //!
@@ -89,7 +91,7 @@ unsafe extern "C" fn sysmon(_: usize) {
         looks = if found.acted { 0 } else { looks + 1 };
         delay = match looks {
             0 => SHORTEST,
-            ..EAGER => delay,
+            1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
         delay = delay.min(found.within).max(SHORTEST);
@@ -199,9 +201,8 @@ fn look(now: u64) -> Found {
     }
     if take {
         // The goroutine may have changed since; then there is nothing to take it for.
-        let taken = retake(|pp| {
-            pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get()
-        });
+        let taken =
+            retake(|pp| pp.seen.verdict.get() != 0 && pp.seen.tick.get() == pp.schedtick.get());
         while let Some(pp) = taken.pop() {
             found.acted = true;
             match pp.seen.verdict.get() {
@@ -212,11 +213,23 @@ fn look(now: u64) -> Found {
             handoffp(pp);
         }
     }
-    astray(|mp| {
-        found.within = found.within.min(URGENT);
-        preempt::signal(mp, || mp.p.is_taken());
-    });
+    astray(|mp| found.within = found.within.min(stray(mp, now)));
     found
+}
+
+/// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many
+/// nanoseconds to look again.
+fn stray(mp: &'static M, now: u64) -> u64 {
+    let at = mp.look_at.get() as u64;
+    if now < at {
+        return at - now;
+    }
+    let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
+    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    let within = if runs { URGENT } else { LONGEST };
+    mp.look_at.set((now + within) as usize);
+    within
 }
 
 /// What is to be done about `pp`.
@@ -283,8 +296,7 @@ fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
         return Verdict::Leave(LONGEST);
     }
     // Those who have waited for something do not wait for the end of the slice, too.
-    let urgent =
-        pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
+    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
     let slice = if urgent { MIN_RUN } else { preempt::slice() };
     if ran < slice {
         return Verdict::Leave((slice - ran).min(WATCHFUL));

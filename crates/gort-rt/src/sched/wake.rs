@@ -50,6 +50,7 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
         let id = lists.mnext;
         lists.mnext += 1;
         lists.mcount += 1;
+        super::threads::check(&lists);
         drop(lists);
         return newm(pp, spinning, id);
     };

@@ -12,6 +12,7 @@
 
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
+use super::threads::KEEP;
 use super::{exit, find, lockm, park, retake, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
@@ -33,6 +34,7 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     mp.tid.store(raw::gettid().0, Ordering::Relaxed);
     setg(&mp.g0);
     slot::lock();
+    mp.signalled.store(0, Ordering::Relaxed);
     mp.sigmask.store(super::preempt::set_thread_mask(), Ordering::Relaxed);
     {
         let _lists = SCHED.lock();
@@ -138,6 +140,10 @@ pub(crate) fn stopm(mp: &'static M) {
         drop(lists);
         return acquirep(mp, pp);
     }
+    if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
+        drop(lists);
+        mexit(mp);
+    }
     lists.midle.push(mp);
     drop(lists);
     sleep(mp);
@@ -153,8 +159,8 @@ pub(crate) fn sleep(mp: &'static M) {
     }
 }
 
-/// Ends the thread: the goroutine that was locked to it is over, and may have changed the thread in
-/// ways that others must not find. Go: `mexit`.
+/// Ends the thread: there are idle ones enough, or the goroutine that was locked to it is over, and may
+/// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
 fn mexit(mp: &'static M) -> ! {
     {
         let mut lists = SCHED.lock();
@@ -168,7 +174,9 @@ fn mexit(mp: &'static M) -> ! {
             link = &here.alllink;
         }
     }
-    super::wake::handoffp(releasep(mp));
+    if mp.p.get().is_some() {
+        super::wake::handoffp(releasep(mp));
+    }
     retake::unwatched();
     // Not before: until here no thread may be made from this one.
     mp.lockedg.set(None);

@@ -41,8 +41,9 @@ pub use rwmutex::RwMutex;
 use crate::lock::{self, Rank};
 use crate::obj::g::G;
 use crate::prim::{AtomicU32, Cell, Ordering, SEMTAB, const_fn, each, global};
-pub use crate::sched::park::WaitReason;
-use crate::sched::park::{gopark, goyield};
+use crate::sched::park::WaitReason;
+use crate::sched::park::{gopark_raised, goyield};
+use gort_sys::context::slot;
 use waiters::{Waiter, Waiters, Woken};
 
 /// A part of the table, in a cache line of its own.
@@ -144,7 +145,8 @@ where
         waited: Cell::new(false),
     };
     if entry.waiter.is_goroutine() {
-        gopark(commit::<C, P>, core::ptr::from_ref(&entry).expose_provenance(), wait.reason);
+        slot::lock();
+        gopark_raised(commit::<C, P>, core::ptr::from_ref(&entry).expose_provenance(), wait.reason);
     } else if entry.enter() {
         entry.waiter.sleep();
     }

@@ -84,11 +84,7 @@ impl Mutex {
     #[inline(always)]
     pub fn unlock(&self) {
         // Release: pairs with the Acquire in `exchange`.
-        if self
-            .state
-            .compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed)
-            .is_err()
-        {
+        if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.unlock_slow();
         }
     }

@@ -15,8 +15,9 @@
 
 use crate::obj::g::{G, current};
 use crate::prim::{AtomicU32, Cell, Ordering, const_fn, futex_wait, futex_wake};
-use crate::sched::park::goready;
+use crate::sched::park::goready_raised;
 use core::ptr::null;
+use gort_sys::context::slot;
 
 /// A goroutine or thread that waits.
 pub(super) struct Waiter {
@@ -68,6 +69,8 @@ impl Waiter {
         }
     }
 
+    /// With `locks` raised.
+    ///
     /// # Safety
     ///
     /// The caller has taken it out. It is gone afterwards.
@@ -75,7 +78,7 @@ impl Waiter {
         // SAFETY: the caller's contract: it waits until it is woken.
         let waiter = unsafe { &*waiter };
         match waiter.gp {
-            Some(gp) => goready(gp),
+            Some(gp) => goready_raised(gp),
             None => {
                 // Release: pairs with the Acquire in `sleep`. From here on the word may be anybody's,
                 // who then has a wake-up for nothing.
@@ -218,6 +221,7 @@ impl Woken {
 
     /// Wakes them. Without the lock.
     pub(super) fn wake_all(self) {
+        slot::lock();
         let mut next = self.first;
         // SAFETY: see the module: each waits until it is woken here.
         while let Some(waiter) = unsafe { next.as_ref() } {
@@ -225,5 +229,6 @@ impl Woken {
             // SAFETY: taken out by `pop`, and not looked at again.
             unsafe { Waiter::wake(waiter) };
         }
+        slot::unlock();
     }
 }

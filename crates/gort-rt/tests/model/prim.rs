@@ -10,7 +10,9 @@
 use gort_sys::types::Timespec;
 pub(crate) use loom::cell::Cell;
 pub(crate) use loom::hint::spin_loop;
-pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence};
+pub(crate) use loom::sync::atomic::{
+    AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+};
 use loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
@@ -19,6 +21,8 @@ pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
 pub(crate) const SEMTAB: usize = 1;
+pub(crate) const SEGMENT: usize = 2;
+pub(crate) const BUCKETS: usize = 1;
 
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
@@ -33,8 +37,11 @@ macro_rules! global {
 }
 pub(crate) use global;
 
+#[allow(unused_macros, reason = "only some files use it")]
 macro_rules! each {
-    ($new:expr) => { std::array::from_fn(|_| $new) };
+    ($new:expr) => {
+        std::array::from_fn(|_| $new)
+    };
 }
 pub(crate) use each;
 
@@ -48,6 +55,23 @@ loom::lazy_static! {
 pub(crate) fn nanotime() -> u64 {
     NOW.fetch_add(TICK.load(NotModelled), NotModelled)
 }
+
+/// Loom knows no membarrier, so that both halves are whole fences.
+pub(crate) fn light_fence() {
+    fence(Ordering::SeqCst);
+}
+
+pub(crate) fn membarrier() -> bool {
+    fence(Ordering::SeqCst);
+    true
+}
+
+pub(crate) fn zeros<const N: usize>() -> [AtomicU32; N] {
+    std::array::from_fn(|_| AtomicU32::new(0))
+}
+
+/// No time passes here.
+pub(crate) fn nap(_: u32) {}
 
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))

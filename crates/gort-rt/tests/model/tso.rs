@@ -496,9 +496,11 @@ impl Explorer<'_> {
 
     /// All that decides what comes next.
     fn state(&self) -> u64 {
-        let (mut hash, changes) = MACHINE.with_borrow(|machine| (machine.hash, machine.changes.len()));
+        let (mut hash, changes) =
+            MACHINE.with_borrow(|machine| (machine.hash, machine.changes.len()));
         for thread in &self.threads {
-            hash = mix(mix(hash, thread.now.history), thread.now.on.map_or(0, |cpu| cpu as u64 + 1));
+            hash =
+                mix(mix(hash, thread.now.history), thread.now.on.map_or(0, |cpu| cpu as u64 + 1));
             hash = match thread.now.next {
                 Some((Op::Settle(mask), _)) => mix(hash, mask.into()),
                 Some((Op::Spin, _)) => mix(hash, (thread.now.span == changes).into()),
@@ -536,7 +538,8 @@ impl Explorer<'_> {
         thread.now.history = mix(thread.now.history, told);
         match op {
             Op::Membarrier => {
-                let full = |mask, cpu: usize| mask | u32::from(!self.buffers[cpu].is_empty()) << cpu;
+                let full =
+                    |mask, cpu: usize| mask | u32::from(!self.buffers[cpu].is_empty()) << cpu;
                 let mask = (0..self.buffers.len()).fold(0, full);
                 if mask != 0 {
                     thread.now.next = Some((Op::Settle(mask), at));
@@ -593,7 +596,9 @@ impl Event {
             Op::Load(at) | Op::Until(at, ..) => format!("load {}: {told}", place(at)),
             Op::Store(at, value) => format!("store {} = {}", place(at), name(value)),
             Op::Bump(at, _) => format!("store {} = {told}", place(at)),
-            Op::Update(at, _, with) => format!("update {} with {}: was {told}", place(at), name(with)),
+            Op::Update(at, _, with) => {
+                format!("update {} with {}: was {told}", place(at), name(with))
+            }
             Op::Swap(at, old, new) | Op::SwapOnce(at, old, new) => {
                 format!("swap {}, {} to {}: was {told}", place(at), name(old), name(new))
             }

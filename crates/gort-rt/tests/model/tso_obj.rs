@@ -85,6 +85,7 @@ pub(crate) mod m {
         pub(crate) left: Quiet<G>,
         pub(crate) astray: Ghost,
         pub(crate) astraylink: Link<M>,
+        pub(crate) look_at: Ghost,
     }
 
     impl M {
@@ -96,6 +97,7 @@ pub(crate) mod m {
                 left: Quiet::none(),
                 astray: Ghost::new(),
                 astraylink: Link::none(),
+                look_at: Ghost::new(),
             }
         }
 

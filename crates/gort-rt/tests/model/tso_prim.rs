@@ -130,7 +130,6 @@ impl<T> AtomicPtr<T> {
         let was = pointer(act(Op::Swap(self.place(), number(expected), number(new))));
         if was == expected { Ok(was) } else { Err(was) }
     }
-
 }
 
 fn number<T>(pointer: *mut T) -> u64 {

@@ -49,11 +49,7 @@ pub(super) fn text() -> &'static [(usize, usize)] {
     })
 }
 
-unsafe extern "C" fn collect(
-    info: *mut libc::dl_phdr_info,
-    _: usize,
-    found: *mut c_void,
-) -> c_int {
+unsafe extern "C" fn collect(info: *mut libc::dl_phdr_info, _: usize, found: *mut c_void) -> c_int {
     // SAFETY: what `dl_iterate_phdr` hands over, and what `text` has given it.
     let (info, found) = unsafe { (&*info, &mut *found.cast::<Vec<(usize, usize)>>()) };
     // SAFETY: a name is a string of C's, and the headers are as many as it says.
