@@ -5,6 +5,7 @@
 
 mod channels;
 mod go;
+mod locks;
 mod may_peer;
 mod tokio_peer;
 
@@ -40,6 +41,7 @@ fn main() {
         "gort" => go::run(&workload),
         "tokio" => tokio_peer::run(&workload),
         "may" => may_peer::run(&workload),
+        "parking_lot" => locks::run_parking_lot(&workload),
         _ => None,
     };
     match nanos {
