@@ -36,7 +36,7 @@ mod rwmutex;
 mod waiters;
 
 pub use mutex::Mutex;
-pub use rwmutex::RwMutex;
+pub use rwmutex::{RwMutex, TooMany};
 
 use crate::lock::{self, Rank};
 use crate::obj::g::G;

@@ -218,7 +218,7 @@ impl RwMutex {
         // Acquire: pairs with the Release of `runlock` and `unlock`.
         while let Err(now) = self.state.compare_exchange(
             old,
-            old | WRITER | readers(old) * DEPARTING,
+            old | WRITER | (readers(old) * DEPARTING),
             Ordering::Acquire,
             Ordering::Relaxed,
         ) {
