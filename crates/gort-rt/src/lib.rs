@@ -28,6 +28,7 @@ pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, pro
 pub use sched::completion::Completion;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::pin::pinned;
 pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc};
 pub use sched::stop::gomaxprocs;

@@ -17,6 +17,7 @@
 mod boot;
 mod builder;
 pub mod chan;
+pub mod context;
 mod debug;
 mod goexit;
 mod host;

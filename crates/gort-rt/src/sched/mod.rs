@@ -46,6 +46,7 @@ pub(crate) mod find;
 pub(crate) mod lockm;
 pub(crate) mod own;
 pub(crate) mod park;
+pub(crate) mod pin;
 pub(crate) mod preempt;
 pub(crate) mod rand;
 pub(crate) mod retake;

@@ -6,10 +6,12 @@
 
 mod barrier;
 mod condvar;
+mod errgroup;
 mod lazy_lock;
 mod mutex;
 mod once;
 mod once_lock;
+mod pool;
 mod reentrant;
 mod rwlock;
 mod semaphore;
@@ -17,10 +19,12 @@ mod waitgroup;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::Condvar;
+pub use errgroup::ErrGroup;
 pub use lazy_lock::LazyLock;
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, RawMutex};
 pub use once::{Once, OnceState};
 pub use once_lock::OnceLock;
+pub use pool::Pool;
 pub use reentrant::{MappedReentrantMutexGuard, RawGoId, ReentrantMutex, ReentrantMutexGuard};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, RawRwLock, RwLock, RwLockReadGuard,

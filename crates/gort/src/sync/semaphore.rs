@@ -55,6 +55,11 @@ impl Semaphore {
         self.state.load(Ordering::Relaxed) / ONE
     }
 
+    /// How many somebody holds.
+    pub(super) fn held(&self) -> usize {
+        self.permits - self.available_permits()
+    }
+
     /// Takes `n` permits, waiting until they are free and all who came before have got theirs.
     ///
     /// What waits: the goroutine, or the thread if it is an ordinary one.
