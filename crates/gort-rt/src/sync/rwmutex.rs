@@ -151,8 +151,9 @@ impl RwMutex {
 
     #[cold]
     fn runlock_slow(&self) {
-        // AcqRel: the last hands on to the writer what all have read.
-        let old = self.state.fetch_sub(DEPARTING, Ordering::AcqRel);
+        // Acquire: pairs with the Release in `runlock` of the others, so that the writer, who comes
+        // after the last, comes after all.
+        let old = self.state.fetch_sub(DEPARTING, Ordering::Acquire);
         if old / DEPARTING == 1 {
             semrelease(&self.writer_sema, 1);
         }
