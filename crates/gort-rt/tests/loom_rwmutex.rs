@@ -7,6 +7,10 @@
 //! writer: "Causality violation". One that comes again and waits: "deadlock". `downgrade_upgradable` that
 //! lets writers in first: the value is another.
 
+//! # Safety
+//!
+//! The words are used under the lock, which is what is tested: loom complains if not.
+
 #![allow(
     dead_code,
     unused_imports,

@@ -69,7 +69,7 @@ fn mixed(address: usize) -> usize {
 }
 
 fn bucket(key: usize) -> &'static Bucket {
-    &TABLE[key % SEMTAB]
+    &TABLE[key % TABLE.len()]
 }
 
 /// The address of what is waited for, as a number.
