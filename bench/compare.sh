@@ -11,7 +11,7 @@ go=${GO:-go}
 cargo build --release --package gort-bench
 peers=(gort tokio may)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/sched.go
+    "$go" build -o "$target/go-sched" bench/go/*.go
     peers+=(go)
 fi
 

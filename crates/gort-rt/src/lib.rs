@@ -5,12 +5,14 @@
 //! (`stack/`), switches to it (`sched/worker.rs`, and straight from goroutine to goroutine in
 //! `sched/park.rs`), leaves it when it parks ([`gopark`]) and takes it up when it is made ready
 //! ([`goready`]), and takes it apart (`sched/exit.rs`). `obj/` has the three structures, `lock/`
-//! what blocks an M, `host.rs` what the program around must supply.
+//! what blocks an M, `host.rs` what the program around must supply. `chan/` is what goroutines talk by,
+//! `sync/` what the program's locks are made of.
 //!
 //! Nothing here calls libc, allocates from the program's allocator, unwinds, or uses std.
 
 #![no_std]
 
+pub mod chan;
 pub mod host;
 mod lock;
 mod mem;
@@ -18,6 +20,7 @@ mod obj;
 mod prim;
 mod sched;
 mod stack;
+pub mod sync;
 mod throw;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
@@ -29,6 +32,7 @@ pub use sched::completion::{Completed, Completion, Detached};
 pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::pin::pinned;
 pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;

@@ -16,6 +16,8 @@
 
 mod boot;
 mod builder;
+pub mod chan;
+pub mod context;
 mod debug;
 pub mod ffi;
 mod goexit;
@@ -24,6 +26,7 @@ mod join;
 pub mod panic;
 pub mod runtime;
 mod scope;
+pub mod sync;
 pub mod syscall;
 mod task;
 

@@ -9,7 +9,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gort-sys", &["bitflags", "linux-raw-sys"]),
     ("gort-rt", &["gort-sys"]),
     ("gort-macros", &["proc-macro2", "quote", "syn"]),
-    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc"]),
+    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc", "lock_api"]),
 ];
 
 /// The crates that do without std.

@@ -23,8 +23,10 @@ use gort_sys::context::slot;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(crate) enum Rank {
+    /// Who waits for the program's locks.
+    Waiters = 1,
     /// Who takes Ps.
-    Retake = 1,
+    Retake,
     /// Who queues before a call that waits.
     Blocked,
     /// The scheduler's lists.

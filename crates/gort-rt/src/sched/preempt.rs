@@ -237,7 +237,7 @@ extern "C" fn async_preempt2(_: &mut Saved) {
     // The handler has raised `locks`: this is a door, as far as it goes.
     match gp.mp().p.held() {
         // It was for the goroutine before this one, or the program's own: that makes no hog.
-        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::goyield(gp),
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::stand_back(gp),
         Ok(_) => park::gopreempt(gp),
         Err(Taken) => {
             door::regain(gp, door::Line::Hogs);

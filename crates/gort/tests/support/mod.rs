@@ -7,6 +7,7 @@ pub mod hogs;
 pub mod storm;
 
 use gort_sys::raw::gettid;
+use std::cell::Cell;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -142,6 +143,49 @@ pub fn spin(rounds: u64) {
     }
 }
 
+/// Runs `body(i)` on so many goroutines, numbered from 0, and on so many ordinary threads, numbered
+/// from there, at the same time under this GOMAXPROCS, and waits for all. From an ordinary thread.
+pub fn mixed(procs: usize, goroutines: usize, threads: usize, body: impl Fn(usize) + Sync) {
+    let _one = serial();
+    let _watchdog = watchdog();
+    gort::runtime::gomaxprocs(Some(procs));
+    std::thread::scope(|s| {
+        for i in 0..threads {
+            let body = &body;
+            s.spawn(move || body(goroutines + i));
+        }
+        gort::run(|| all(goroutines, &body));
+    });
+}
+
+/// Runs `test` on one P, where a goroutine that runs until it waits has waited when others run.
+pub fn on_one_p(test: impl Fn() + Sync + Send) {
+    let _one = serial();
+    let _watchdog = watchdog();
+    gort::runtime::gomaxprocs(Some(1));
+    gort::run(test);
+}
+
+/// Lets the others run, on one P until they wait.
+pub fn settle() {
+    for _ in 0..10 {
+        gort::gosched();
+    }
+}
+
+/// The text that `f` panics with, which is not printed.
+pub fn panics<T>(f: impl FnOnce() -> T) -> String {
+    let _quiet = quiet();
+    EXPECTED.set(true);
+    let result = gort::panic::recover(f);
+    EXPECTED.set(false);
+    let Err(payload) = result else { panic!("it does not panic") };
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => payload.downcast_ref::<&str>().expect("a text").to_string(),
+    }
+}
+
 /// Panics with a message that begins with this are not printed while a [`quiet`] lives.
 pub const ON_PURPOSE: &str = "on purpose";
 
@@ -149,6 +193,11 @@ pub const ON_PURPOSE: &str = "on purpose";
 pub struct Quiet;
 
 static QUIET: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// Whether this thread or goroutine is about to panic.
+    static EXPECTED: Cell<bool> = const { Cell::new(false) };
+}
 
 /// Keeps panics on purpose from being printed.
 pub fn quiet() -> Quiet {
@@ -158,7 +207,8 @@ pub fn quiet() -> Quiet {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let purpose = info.payload_as_str().is_some_and(|text| text.starts_with(ON_PURPOSE));
-            if !purpose || QUIET.load(Ordering::Relaxed) == 0 {
+            let quiet = purpose && QUIET.load(Ordering::Relaxed) != 0;
+            if !quiet && !EXPECTED.get() {
                 before(info);
             }
         }));

@@ -1,0 +1,51 @@
+//! Locks on gort, and the uncontended one of parking_lot.
+
+use crate::measure;
+use gort::sync::Mutex;
+use std::hint::black_box;
+
+/// Lockings of one lock.
+const LOCKS: u64 = 8_000_000;
+/// Goroutines that want it.
+const RIVALS: u64 = 8;
+
+/// Runs a workload by name, on a goroutine.
+pub(crate) fn run(workload: &str) -> Option<f64> {
+    Some(match workload {
+        "mutex" => {
+            rivals(LOCKS / 10);
+            measure(LOCKS, || rivals(LOCKS))
+        }
+        "uncontended" => uncontended(&Mutex::new(0)),
+        _ => return None,
+    })
+}
+
+/// As far as there is a comparison.
+pub(crate) fn run_parking_lot(workload: &str) -> Option<f64> {
+    (workload == "uncontended").then(|| uncontended(&parking_lot::Mutex::new(0)))
+}
+
+fn rivals(times: u64) {
+    let count = Mutex::new(0);
+    gort::scope(|s| {
+        for _ in 0..RIVALS {
+            s.go(|| {
+                for _ in 0..times / RIVALS {
+                    *count.lock() += 1;
+                }
+            });
+        }
+    });
+    assert_eq!(count.into_inner(), times);
+}
+
+fn uncontended<R: lock_api::RawMutex>(lock: &lock_api::Mutex<R, u64>) -> f64 {
+    let work = || {
+        for _ in 0..LOCKS {
+            *black_box(lock).lock() += 1;
+        }
+    };
+    work();
+    measure(LOCKS, work)
+}

@@ -1,0 +1,181 @@
+//! Mutual exclusion between goroutines, and threads. Go: `internal/sync.Mutex`.
+//!
+//! # The problem
+//!
+//! To give a lock that is let go to whoever has waited longest is fair, and slow: nobody can use it
+//! until that one runs. To let whoever comes take it is fast, for those who run are fastest; and
+//! whoever waits may wait for ever.
+//!
+//! # Protocol
+//!
+//! One word: [`LOCKED`], [`WOKEN`], [`STARVING`], and the number of those who wait; one semaphore.
+//!
+//! Usually whoever gets there takes the lock. Who lets go wakes the first that waits, unless
+//! [`WOKEN`] says that somebody is awake already who will try: whoever sets this bit, by waking or,
+//! while it spins, for itself, sees to it that there is one such party, and it takes the bit away
+//! when it gets the lock or waits again, then in front of the others.
+//!
+//! Who has waited for more than [`PATIENCE`] and still finds the lock taken sets [`STARVING`]. From
+//! then on nobody else tries: the lock stays locked, and each that lets go hands it to the first that
+//! waits. It goes on so until it comes to one that has waited less, or is the last.
+//!
+//! Only the one party with [`WOKEN`] can have waited, so only it can set [`STARVING`], and takes
+//! [`WOKEN`] away with it. So whoever is woken and finds [`STARVING`] has been handed the lock.
+//!
+//! After the step that lets go the word is not touched, and the semaphore only while somebody waits:
+//! whoever gets the lock next may free it.
+//!
+//! Modelled by loom in `tests/loom_sync_mutex.rs`.
+
+use super::{Place, semacquire, semhandoff, semrelease};
+use crate::prim::{AtomicU32, Ordering, const_fn, nanotime};
+use crate::sched::park::WaitReason;
+use crate::sched::spin::{canspin, procyield};
+
+/// Somebody has it.
+const LOCKED: u32 = 1;
+/// Somebody is awake and will try to get it.
+const WOKEN: u32 = 2;
+/// It is handed from one to the next. Only together with `LOCKED`, and while somebody waits.
+const STARVING: u32 = 4;
+/// One who waits. There is memory for fewer stacks than can be counted.
+const WAITER: u32 = 8;
+
+/// Nanoseconds. Go's number.
+const PATIENCE: u64 = 1_000_000;
+
+/// See the module. Whose it is, is not kept: whoever has reason to may unlock it.
+#[derive(Debug, Default)]
+pub struct Mutex {
+    state: AtomicU32,
+    sema: AtomicU32,
+}
+
+impl Mutex {
+    const_fn! {
+        /// Unlocked.
+        pub const fn new() -> Mutex {
+            Mutex { state: AtomicU32::new(0), sema: AtomicU32::new(0) }
+        }
+    }
+
+    /// Locks it. What waits: the goroutine, or the thread if it is an ordinary one.
+    #[inline(always)]
+    pub fn lock(&self) {
+        if !self.exchange(0, LOCKED) {
+            self.lock_slow();
+        }
+    }
+
+    /// Locks it if it is free: whether it was.
+    #[inline(always)]
+    pub fn try_lock(&self) -> bool {
+        self.exchange(0, LOCKED) || self.try_lock_slow()
+    }
+
+    /// Whether somebody has it, at some moment during the call.
+    #[inline]
+    pub fn is_locked(&self) -> bool {
+        self.state.load(Ordering::Relaxed) & LOCKED != 0
+    }
+
+    /// Unlocks it; it is locked. What waits: the goroutine, in its P's queue, if others have waited
+    /// for too long.
+    #[inline(always)]
+    pub fn unlock(&self) {
+        // Release: pairs with the Acquire in `exchange`.
+        if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
+            self.unlock_slow();
+        }
+    }
+
+    #[inline(always)]
+    fn exchange(&self, from: u32, to: u32) -> bool {
+        // Acquire: pairs with the Release of whoever has unlocked it.
+        self.state.compare_exchange(from, to, Ordering::Acquire, Ordering::Relaxed).is_ok()
+    }
+
+    #[cold]
+    fn try_lock_slow(&self) -> bool {
+        let mut old = self.state.load(Ordering::Relaxed);
+        while old & LOCKED == 0 {
+            if self.exchange(old, old | LOCKED) {
+                return true;
+            }
+            old = self.state.load(Ordering::Relaxed);
+        }
+        false
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn lock_slow(&self) {
+        let mut since = None;
+        let mut starving = false;
+        // Whether `WOKEN` is ours.
+        let mut woken = false;
+        let mut spins = 0;
+        loop {
+            let old = self.state.load(Ordering::Relaxed);
+            if old & (LOCKED | STARVING) == LOCKED && canspin(spins) {
+                // Nobody else needs to be woken meanwhile.
+                if !woken && old & WOKEN == 0 && old >= WAITER {
+                    woken = self.exchange(old, old | WOKEN);
+                }
+                procyield();
+                spins += 1;
+                continue;
+            }
+            let mut new = old | LOCKED;
+            if old & LOCKED != 0 {
+                new += WAITER;
+                if starving {
+                    new |= STARVING;
+                }
+            }
+            if woken {
+                new &= !WOKEN;
+            }
+            if !self.exchange(old, new) {
+                continue;
+            }
+            if old & LOCKED == 0 {
+                return;
+            }
+            let place = if since.is_some() { Place::Front } else { Place::Back };
+            let start = *since.get_or_insert_with(nanotime);
+            semacquire(&self.sema, place, WaitReason::MutexLock);
+            starving = starving || nanotime().saturating_sub(start) > PATIENCE;
+            let now = self.state.load(Ordering::Relaxed);
+            if now & STARVING != 0 {
+                let last = now / WAITER == 1;
+                let over = if last || !starving { STARVING } else { 0 };
+                // Relaxed: the lock came with the semaphore.
+                self.state.fetch_sub(WAITER + over, Ordering::Relaxed);
+                return;
+            }
+            woken = true;
+            spins = 0;
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_slow(&self) {
+        let mut old = self.state.load(Ordering::Relaxed);
+        loop {
+            if old & STARVING != 0 {
+                return semhandoff(&self.sema);
+            }
+            let wake = old >= WAITER && old & WOKEN == 0;
+            let rest = old & !LOCKED;
+            let new = if wake { (rest - WAITER) | WOKEN } else { rest };
+            // Release: pairs with the Acquire in `exchange`.
+            match self.state.compare_exchange(old, new, Ordering::Release, Ordering::Relaxed) {
+                Ok(_) if wake => return semrelease(&self.sema, 1),
+                Ok(_) => return,
+                Err(now) => old = now,
+            }
+        }
+    }
+}

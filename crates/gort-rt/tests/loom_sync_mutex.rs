@@ -1,0 +1,146 @@
+//! The program's mutex excludes, hands over what was written under it, loses no waiter, and gives
+//! whoever has waited for too long the lock.
+//!
+//! Shown to fail: `Relaxed` for the Release of either unlock, or for the Acquire of `exchange`: the count
+//! is too low. Without counting who waits, without taking `WOKEN` over or away, or leaving it to the
+//! spinner: "deadlock". Without setting `WOKEN` by waking, or waking although it is set, or letting go
+//! of a lock that is handed on: two have it. `STARVING` left by the last, or without counting it out:
+//! "nobody is left". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
+
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the models use parts of the files they include"
+)]
+
+#[path = "model/sync.rs"]
+mod model;
+#[path = "model/prim.rs"]
+mod prim;
+
+use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
+use prim::{AtomicU32, Ordering::Relaxed, check};
+use std::sync::Arc;
+use std::sync::Mutex as StdMutex;
+use sync::Mutex;
+
+/// One model at a time: they set what all see.
+fn under(tick: u64, spins: u32, body: impl Fn()) {
+    static ONE: StdMutex<()> = StdMutex::new(());
+    let _one = ONE.lock().unwrap_or_else(|poison| poison.into_inner());
+    prim::TICK.store(tick, Relaxed);
+    sched::spin::SPINS.store(spins, Relaxed);
+    body();
+}
+
+/// So long that whoever has waited has waited for too long.
+const LONG: u64 = 2_000_000;
+
+#[derive(Default)]
+struct Shared {
+    mutex: Mutex,
+    count: AtomicU32,
+}
+
+/// Adds one, in two steps that only exclusion keeps together, and unlocks.
+fn add(shared: &Shared) {
+    let was = shared.count.load(Relaxed);
+    shared.count.store(was + 1, Relaxed);
+    shared.mutex.unlock();
+}
+
+/// Each party counts to its number. The first of them is this thread.
+fn count(parties: &'static [(Kind, u32)]) {
+    let shared = Arc::new(Shared::default());
+    let body = |shared: &Shared, times| {
+        for _ in 0..times {
+            shared.mutex.lock();
+            add(shared);
+        }
+    };
+    let others: Vec<_> = parties[1..]
+        .iter()
+        .map(|(kind, times)| {
+            let shared = shared.clone();
+            spawn(*kind, move || body(&shared, *times))
+        })
+        .collect();
+    let (kind, times) = parties[0];
+    kind.run(|| body(&shared, times));
+    for other in others {
+        other.join().unwrap();
+    }
+    assert!(shared.mutex.try_lock(), "it is free, and nobody is left");
+    let total = parties.iter().map(|(_, times)| times).sum();
+    assert_eq!(shared.count.load(Relaxed), total);
+}
+
+#[test]
+fn two_goroutines_twice() {
+    for (tick, spins) in [(0, 0), (0, 1), (LONG, 0), (LONG, 1)] {
+        under(tick, spins, || check(3, || count(&[(Goroutine, 2), (Goroutine, 2)])));
+    }
+}
+
+#[test]
+fn a_thread_and_a_goroutine_twice() {
+    for tick in [0, LONG] {
+        under(tick, 0, || check(3, || count(&[(Thread, 2), (Goroutine, 2)])));
+    }
+}
+
+#[test]
+fn three_goroutines() {
+    for (tick, spins) in [(0, 0), (0, 2), (LONG, 0)] {
+        under(tick, spins, || {
+            check(2, || count(&[(Goroutine, 1), (Goroutine, 1), (Goroutine, 1)]))
+        });
+    }
+}
+
+#[test]
+fn three_of_both_kinds_starving() {
+    under(LONG, 0, || check(2, || count(&[(Goroutine, 3), (Thread, 2), (Goroutine, 1)])));
+}
+
+/// One locks it, starts others who want it, and unlocks and locks it under their noses.
+fn barge(others: usize, more: impl Fn(&Shared)) {
+    let shared = Arc::new(Shared::default());
+    shared.mutex.lock();
+    let all: Vec<_> = (0..others)
+        .map(|_| {
+            let shared = shared.clone();
+            spawn(Goroutine, move || {
+                shared.mutex.lock();
+                add(&shared);
+            })
+        })
+        .collect();
+    more(&shared);
+    add(&shared);
+    for other in all {
+        other.join().unwrap();
+    }
+    assert!(shared.mutex.try_lock(), "it is free, and nobody is left");
+}
+
+/// Who spins keeps the others from being woken, and makes up for it.
+#[test]
+fn spinning_while_others_wait() {
+    under(0, 1, || check(3, || barge(2, |_| ())));
+}
+
+/// While the lock is handed on, nobody is let in who tries.
+#[test]
+fn trying_while_somebody_starves() {
+    under(LONG, 0, || {
+        check(3, || {
+            barge(1, |shared| {
+                add(shared);
+                shared.mutex.lock();
+                assert!(!shared.mutex.try_lock(), "it is locked");
+            });
+        });
+    });
+}
