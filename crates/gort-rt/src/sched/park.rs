@@ -167,9 +167,9 @@ pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
 }
 
-/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+/// `gp`, inside a door, lets the others of its P go first.
 #[cold]
-pub(crate) fn goyield(gp: &'static G) {
+pub(crate) fn stand_back(gp: &'static G) {
     leave(gp, YIELD, 0);
 }
 
