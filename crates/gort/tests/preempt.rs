@@ -81,19 +81,11 @@ fn ping_pong(times: usize) {
         s.go(|| {
             for [ping, pong] in &events {
                 ping.wait();
-<<<<<<< HEAD
-                assert_eq!(pong.complete(), gort_rt::Completed::Told);
-            }
-        });
-        for [ping, pong] in &events {
-            assert_eq!(ping.complete(), gort_rt::Completed::Told);
-=======
                 assert_eq!(pong.complete(), Completed::Told);
             }
         });
         for [ping, pong] in &events {
             assert_eq!(ping.complete(), Completed::Told);
->>>>>>> t4
             pong.wait();
         }
     });
@@ -158,13 +150,7 @@ fn loops_get_their_turn() {
                         while !stop.load(Ordering::Relaxed) {
                             let event = Arc::new(Completion::new());
                             let done = Arc::clone(&event);
-<<<<<<< HEAD
-                            drop(gort::go(move || {
-                                assert_eq!(done.complete(), gort_rt::Completed::Told)
-                            }));
-=======
                             drop(gort::go(move || assert_eq!(done.complete(), Completed::Told)));
->>>>>>> t4
                             event.wait();
                         }
                     });
