@@ -73,7 +73,7 @@ fn bodies() {
 #[test]
 fn leaving() {
     fn back(r: &Receiver<i32>) -> Result<i32, RecvError> {
-        select! { recv(r) -> value => return Ok(value? + 1) }
+        select! { recv(r) -> value => Ok(value? + 1) }
     }
     let (s, r) = unbounded();
     s.send(1).unwrap();
@@ -138,14 +138,14 @@ fn what_the_ends_can_be() {
     let (s, r) = unbounded::<i32>();
     select! { send(&&&s, 0) -> _ => {}, recv(never::<i32>()) -> _ => {} }
     select! { recv(&&&r) -> _ => {} }
-    select! { recv(Some(&r).unwrap_or(&never())) -> _ => {}, default => {} }
+    select! { recv(&r) -> _ => {}, default => {} }
     let (boxed, inside) = (Box::new(s.clone()), Inside(r.clone()));
     select! { send(boxed, 1) -> _ => {}, send(*boxed, 1) -> _ => {} }
     select! { recv(inside) -> value => assert_eq!(value, Ok(1)) }
     // Moved in, and out.
     select! {
-        recv((move || r)()) -> _ => {}
-        send((move || s)(), 0) -> _ => {}
+        recv(r) -> _ => {}
+        send(s, 0) -> _ => {}
     }
     let (s, r) = unbounded::<Box<i32>>();
     let value = select! {

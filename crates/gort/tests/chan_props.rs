@@ -161,7 +161,8 @@ fn run(capacity: Option<usize>, ops: &[Op]) {
             }
             Op::SelectAndComplete => {
                 let mut list = Select::new_biased();
-                (list.recv(&first_r), list.send(&first_s));
+                list.recv(&first_r);
+                list.send(&first_s);
                 if let Ok(chosen) = list.try_select() {
                     if chosen.index() == 0 {
                         let value = chosen.recv(&first_r).map_err(|_| TryRecvError::Disconnected);

@@ -97,7 +97,9 @@ fn completed_at_the_wrong_end() {
 fn the_first_if_biased() {
     let (s, r) = unbounded();
     let mut list = Select::new_biased();
-    (list.recv(&r), list.recv(&r), list.recv(&r));
+    list.recv(&r);
+    list.recv(&r);
+    list.recv(&r);
     for n in 0..1000 {
         s.send(n).unwrap();
         let chosen = list.select();
@@ -108,7 +110,8 @@ fn the_first_if_biased() {
         let (s, r) = bounded(0);
         let sender = gort::go(move || (0..100).for_each(|n| s.send(n).unwrap()));
         let mut list = Select::new_biased();
-        (list.recv(&r), list.recv(&r));
+        list.recv(&r);
+        list.recv(&r);
         for n in 0..100 {
             let chosen = list.select();
             assert_eq!((chosen.index(), chosen.recv(&r)), (0, Ok(n)));
@@ -240,7 +243,10 @@ fn values_of_every_shape() {
         });
         for _ in 0..40 {
             let mut list = Select::new();
-            (list.recv(&r1), list.recv(&r2), list.recv(&r3), list.recv(&r4));
+            list.recv(&r1);
+            list.recv(&r2);
+            list.recv(&r3);
+            list.recv(&r4);
             let chosen = list.select();
             match chosen.index() {
                 0 => chosen.recv(&r1).unwrap(),
@@ -260,7 +266,8 @@ fn looking() {
             let (s1, r1) = bounded::<i32>(capacity);
             let (s2, r2) = bounded::<i32>(capacity);
             let mut list = Select::new();
-            (list.recv(&r1), list.recv(&r2));
+            list.recv(&r1);
+            list.recv(&r2);
             assert_eq!(list.try_ready(), Err(TryReadyError));
             let sender = gort::go(move || {
                 settle();
@@ -276,7 +283,8 @@ fn looking() {
             });
             let mut list = Select::new();
             if capacity == 0 {
-                (list.send(&s1), list.send(&s2));
+                list.send(&s1);
+                list.send(&s2);
                 assert_eq!(list.ready(), 0);
             }
             s1.send(1).unwrap();

@@ -73,7 +73,7 @@ fn record(procs: usize, goroutines: usize, threads: usize, seed: usize) -> Vec<E
         let mut own = Vec::new();
         for round in 0..3 {
             let mut guard = None;
-            let tries = (i + round + seed) % 3 == 0;
+            let tries = (i + round + seed).is_multiple_of(3);
             own.push(timed(&mut || {
                 guard = if tries { lock.try_lock() } else { Some(lock.lock()) };
                 let was = guard.as_deref_mut().map(|value| std::mem::replace(value, *value + 1));
@@ -83,7 +83,7 @@ fn record(procs: usize, goroutines: usize, threads: usize, seed: usize) -> Vec<E
                 }
             }));
             if guard.is_some() {
-                if (i + seed) % 2 == 0 {
+                if (i + seed).is_multiple_of(2) {
                     gort::gosched();
                 }
                 own.push(timed(&mut || {

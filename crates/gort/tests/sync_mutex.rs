@@ -30,7 +30,7 @@ fn two_never_hold_it() {
         let work = |value: &mut usize, i: usize| {
             assert_eq!(inside.fetch_add(1, Relaxed), 0, "somebody else is inside");
             *value += 1;
-            if i % 3 == 0 {
+            if i.is_multiple_of(3) {
                 gort::gosched();
             }
             assert_eq!(inside.fetch_sub(1, Relaxed), 1, "somebody else is inside");
