@@ -30,8 +30,7 @@
 
 use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
-use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
+use crate::obj::p::PStatus;
 use crate::obj::status::Status;
 use crate::prim::slot;
 use crate::throw::{Say, throw, throw_with};
@@ -85,18 +84,13 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
     let pp = door::open(gp);
     reentersyscall(gp, call, here);
     let mp = gp.mp();
-    hand_off(mp, pp);
-    preempt::quiet(mp);
-    slot::unlock();
-}
-
-/// `mp`, inside a door, goes on without `pp`, which others get now.
-pub(super) fn hand_off(mp: &'static M, pp: &'static P) {
     pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
+    preempt::quiet(mp);
+    slot::unlock();
 }
 
 /// The call is over: the goroutine goes on when it has a P. What waits: the goroutine, in the global
