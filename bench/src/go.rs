@@ -44,7 +44,7 @@ fn burst() {
         let left = &*left;
         gort::go(move || {
             if left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
-                assert!(left.1.complete().is_none());
+                let _ = left.1.complete();
             }
         });
     }
@@ -118,7 +118,7 @@ fn parked(shared: bool) -> f64 {
     let bytes = (resident() - before) / BURST as f64;
     let wake = measure(BURST, || {
         for event in &handles {
-            assert!(event.complete().is_none());
+            let _ = event.complete();
         }
         while gort::runtime::num_goroutine() > 1 {
             gort::gosched();

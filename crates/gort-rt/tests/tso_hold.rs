@@ -1,4 +1,29 @@
-//! Who owns a P.
+//! Who owns a P, and how it is taken: nobody touches what belongs to a P but its owner, and every
+//! owner sees what the one before it has written; no goroutine is left waiting. In every order of the
+//! threads' steps and with every delay of their stores (`model/tso/`), without a bound.
+//!
+//! `hold.rs`, `own.rs`, `retake.rs`, `door.rs` and `syscall.rs` are the runtime's own; stopping the world
+//! and the Ms' loop are short copies. Each test says how often Ps can be taken and how often goroutines
+//! queue for one, all combinations of which must occur: nothing holds because nothing happened.
+//!
+//! Shown to fail, in most models: no membarrier, or one before the marks; everything or only `locks`
+//! looked at before it; `locks` not looked at; a door that raises `locks` only when it has looked, that
+//! does not see the mark, or goes on when its swap has failed; `keep` that takes a mark withdrawn by the
+//! taker for a P taken (which is how it was written first); plain stores in `take` and in `keep`; `take`
+//! of a P whose mark is gone; an M on g0 taken for one that is outside.
+//!
+//! And in these:
+//!
+//! - `over_g0_and_back`: the tick not changed, not looked at again, or looked at again before `curg`;
+//!   `curg` not looked at again; in `take_on`, `curg` before the tick (which is how it was written first);
+//! - `switch_inside_a_door`: `curg` not looked at again;
+//! - `released_and_acquired_inside_a_door`: plain stores in `mark` and in `unmark`;
+//! - `taken_at_the_second_attempt`: no `unmark`;
+//! - `two_takers`, `taken_again`: two takers at a time;
+//! - `system_call`: `exitsyscall` that raises `locks` only when it has looked, or does not look;
+//! - `blocking_call`: the P not forgone, or as if there had been none.
+//!
+//! Not needed, it turned out: that the first look at the tick comes before the first at `curg`.
 
 #![allow(
     dead_code,

@@ -75,7 +75,7 @@ fn no_address_space_is_an_error_and_the_rest_goes_on() {
             let over: usize = before.into_iter().chain(more).map(|one| one.join().unwrap()).sum();
             assert_eq!(over, count);
             // And their stacks are there for others, but for some that other Ps keep.
-            let count = count - 64 * gort::runtime::gomaxprocs(None);
+            let count = count - 128 * gort::runtime::gomaxprocs(None);
             let again: Vec<_> =
                 (0..count).map(|_| gort::Builder::new().spawn(|| 1).unwrap()).collect();
             assert_eq!(again.into_iter().map(|one| one.join().unwrap()).sum::<usize>(), count);

@@ -4,6 +4,9 @@
 //!
 //! A goroutine's slot (thread-local) holds the address of its G and of nothing else: it is written
 //! here, from a `&'static G`. A thread the runtime has never seen holds zero.
+//!
+//! The payload is the maker's, who says by the completion whose it is at what time; the runtime only
+//! keeps the room.
 
 #![allow(unsafe_code)]
 
@@ -11,7 +14,10 @@ use super::m::M;
 use super::status::StatusWord;
 use crate::host::Room;
 use crate::prim::{AtomicU64, Link, Ordering, Word};
+use crate::sched::completion::Completion;
 use crate::stack::Slot;
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use gort_sys::context::slot;
 
 /// A goroutine, or an M's scheduler stack (g0).
@@ -66,7 +72,21 @@ pub struct G {
     pub(crate) name_len: Word,
     /// The next in the list of all. Fixed once it is there.
     pub(crate) alllink: Link<G>,
+    /// Its end, and who holds it: itself and its handle.
+    pub(crate) done: Completion,
+    payload: Payload,
 }
+
+/// How many bytes of its maker's a G has room for, 16-aligned.
+pub const PAYLOAD: usize = 96;
+
+/// See [`G::payload`].
+#[derive(Debug)]
+#[repr(C, align(16))]
+struct Payload(UnsafeCell<[MaybeUninit<u8>; PAYLOAD]>);
+
+// SAFETY: only its address is had from here.
+unsafe impl Sync for Payload {}
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
 pub(crate) const SHARED_TLS: usize = 1;
@@ -100,7 +120,23 @@ impl G {
             name: Word::new(0),
             name_len: Word::new(0),
             alllink: Link::none(),
+            done: Completion::new(),
+            payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
         }
+    }
+
+    /// Its end. It is used again only when its handle, too, has let go of it: see [`Completion`].
+    #[inline]
+    pub fn done(&self) -> &Completion {
+        &self.done
+    }
+
+    /// Room for [`PAYLOAD`] bytes, so that what a goroutine runs and results in needs no memory of its
+    /// own. Its maker's while he makes it ([`newproc`](crate::newproc)), and whosever he says, as long
+    /// as it is not used again.
+    #[inline]
+    pub fn payload(&self) -> *mut u8 {
+        self.payload.0.get().cast()
     }
 
     /// Its number.

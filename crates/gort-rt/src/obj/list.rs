@@ -69,6 +69,11 @@ impl<T: Linked> Stack<T> {
         self.len.get()
     }
 
+    /// What is there, the newest first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &'static T> {
+        core::iter::successors(self.head.get(), |item| item.link().get())
+    }
+
     /// Moves up to `count` items to another list.
     pub(crate) fn move_to(&self, other: &Stack<T>, count: usize) {
         for _ in 0..count {

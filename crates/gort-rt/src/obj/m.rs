@@ -50,14 +50,17 @@ pub(crate) struct M {
     pub(crate) ranks: Word,
     /// The thread's signal mask when it runs goroutines. Fixed while it has this thread.
     pub(crate) sigmask: AtomicU64,
+    /// The number of the goroutine that was last asked here to let others go first. Written by anybody.
+    pub(crate) hog: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
-    /// When sysmon looks at it again while it is there, and its CPU time at the last look. Written by
-    /// sysmon, and by whoever puts it there.
+    /// When sysmon looks at it again while it is there, how long it waits after a signal, and its CPU
+    /// time at the last look. Written by sysmon, and by whoever puts it there.
     pub(crate) look_at: Word,
+    pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
 }
 
@@ -83,10 +86,12 @@ impl M {
             tid: AtomicI32::new(0),
             ranks: Word::new(0),
             sigmask: AtomicU64::new(0),
+            hog: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),
             look_at: Word::new(0),
+            patience: Word::new(0),
             cpu_seen: Word::new(0),
         }
     }

@@ -46,15 +46,16 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     sysmon::start()
 }
 
-/// How many goroutines there are: made and not yet over.
+/// How many goroutines there are: made and not yet over. The counters are not read at one moment, so
+/// it can be more than there ever were at one, but not less.
 pub fn numgoroutine() -> usize {
-    let (mut made, mut over) =
-        (SCHED.spawned.load(Ordering::Relaxed), SCHED.exited.load(Ordering::Relaxed));
-    for pp in SCHED.all_ps() {
-        made = made.wrapping_add(pp.spawned.get());
-        over = over.wrapping_add(pp.exited.get());
-    }
-    // The counters are not read at one moment.
+    // Acquire: those that are over before those that were made, or one could be over and not made.
+    let over = SCHED.all_ps().fold(SCHED.exited.load(Ordering::Acquire), |over, pp| {
+        over.wrapping_add(pp.exited.acquire())
+    });
+    let made = SCHED.all_ps().fold(SCHED.spawned.load(Ordering::Relaxed), |made, pp| {
+        made.wrapping_add(pp.spawned.get())
+    });
     made.saturating_sub(over)
 }
 

@@ -1,7 +1,22 @@
 //! The end of goroutines. Go: `goexit0`, `gdestroy`, `gfput`.
+//!
+//! # When there is no memory for stacks
+//!
+//! A goroutine that cannot be given one waits in `starved` for one that another leaves. `nstarved` says
+//! that somebody is there; both change under the scheduler's lock. A free stack must not stay where
+//! nobody looks. It can be
+//!
+//! - in the common list: who starves looks there when it has entered itself ([`starve`]), who puts one
+//!   there looks at `nstarved` afterwards; the list's lock orders the two, so one sees the other;
+//! - with an idle P: who starves looks at those, and a P becomes idle under the same lock
+//!   ([`pass_on`]);
+//! - with a P that runs: its M looks at `nstarved` after each goroutine's end and each time that it
+//!   comes through g0 ([`share`]). Without a fence it can overlook it; but then it looks again, at the
+//!   latest before the P is idle, and it gets there because sysmon takes the time from a goroutine for
+//!   which others starve.
 
 use super::spawn;
-use super::state::SCHED;
+use super::state::{Lists, SCHED};
 use super::wake::wakep;
 use crate::obj::g::G;
 use crate::obj::p::P;
@@ -17,11 +32,11 @@ pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
         pp.slots.put(slot);
     }
     pp.exited.bump();
-    spawn::gfput(pp, gp);
+    if gp.done.bury() {
+        spawn::gfput(pp, gp);
+    }
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
-        // Any P may have it, for any may take up who waits.
-        pp.slots.clear();
-        feed();
+        feed(pp.slots.clear().max(1));
     }
 }
 
@@ -36,7 +51,7 @@ pub(super) fn disown(gp: &'static G) {
     }
     spawn::gfput_global(gp);
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
-        feed();
+        feed(1);
     }
 }
 
@@ -55,20 +70,47 @@ pub(crate) fn starve(gp: &'static G) {
     lists.starved.push_back(gp);
     let starved = lists.starved.len();
     SCHED.nstarved.store(starved, Ordering::Relaxed);
+    // Under the lock, for those in the list stay there.
+    let alone = starved >= super::boot::numgoroutine();
+    let idle: usize = lists.pidle.iter().map(|pp| pp.slots.clear()).sum();
     drop(lists);
-    if starved >= super::boot::numgoroutine() {
-        throw("no memory for a goroutine's stack, and no goroutine that could leave its own");
+    match stack::count_free(gp.shares_tls()) + idle {
+        0 if alone => {
+            throw("no memory for a goroutine's stack, and no goroutine that could leave its own")
+        }
+        0 => {}
+        free => feed(free),
     }
 }
 
-/// A stack has come free.
+/// If goroutines starve, `pp` keeps no stacks to itself. The caller owns it.
+#[inline]
+pub(crate) fn share(pp: &'static P) {
+    if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
+        match pp.slots.clear() {
+            0 => {}
+            free => feed(free),
+        }
+    }
+}
+
+/// `pp` is about to be idle: what it keeps goes to those who starve.
 #[cold]
-fn feed() {
-    let mut lists = SCHED.lock();
-    if let Some(gp) = lists.starved.pop_front() {
+pub(super) fn pass_on(lists: &mut Lists, pp: &'static P) {
+    serve(lists, pp.slots.clear());
+}
+
+/// As many stacks as that have come free.
+#[cold]
+fn feed(count: usize) {
+    serve(&mut SCHED.lock(), count);
+    wakep();
+}
+
+fn serve(lists: &mut Lists, count: usize) {
+    for _ in 0..count {
+        let Some(gp) = lists.starved.pop_front() else { break };
         lists.globrunqput(gp);
     }
     SCHED.nstarved.store(lists.starved.len(), Ordering::Relaxed);
-    drop(lists);
-    wakep();
 }

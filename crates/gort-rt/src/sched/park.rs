@@ -10,7 +10,7 @@
 
 use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
-use super::{door, exit, preempt, spawn, wake, worker};
+use super::{door, exit, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::M;
@@ -90,12 +90,20 @@ pub fn goready(gp: &'static G) {
     gp.status.readied();
     match pp {
         Some(pp) => {
-            pp.readied.set(pp.schedtick.get());
+            let tick = pp.schedtick.get();
+            pp.readied.set(tick);
+            if pp.seen.tick.get() == tick {
+                // Who readies it may be a hog: it has been seen already.
+                sysmon::hurry();
+            }
             runqput(pp, gp, true);
+            wake::wakep();
         }
-        None => SCHED.lock().globrunqput_urgent(gp),
+        None => {
+            SCHED.lock().globrunqput_urgent(gp);
+            preempt::make_room_from_outside();
+        }
     }
-    wake::wakep();
     slot::unlock();
 }
 
@@ -111,6 +119,12 @@ fn end() -> ! {
 #[cold]
 pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
+}
+
+/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+#[cold]
+pub(crate) fn goyield(gp: &'static G) {
+    leave(gp, YIELD, 0);
 }
 
 /// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
@@ -130,7 +144,7 @@ pub(crate) fn requeue(gp: &'static G, line: door::Line) {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
-    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.stopping() && SCHED.is_forked() {
         return alone(after);
     }
     let mp = gp.mp();

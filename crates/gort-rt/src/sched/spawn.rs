@@ -40,11 +40,10 @@ static DEAD: Mutex<Deque<G>> = Mutex::new(Rank::Dead, Deque::new());
 /// What a new goroutine is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Spawn {
-    /// It runs `entry(data)`, which must not unwind. What the host has to do on a goroutine, first
-    /// and last (thread-locals' destructors), is done there too.
+    /// It runs `entry(data)`, which must not unwind, and completes [`G::done`] before it returns. What
+    /// the host has to do on a goroutine, first and last (thread-locals' destructors), is done there
+    /// too.
     pub entry: unsafe extern "C" fn(usize),
-    /// See `entry`.
-    pub data: usize,
     /// How much stack it can use, in bytes; `None` for the default.
     pub stack: Option<usize>,
     /// Its name: text that stays where it is until [`G::clear_name`] or the goroutine's end; address 0
@@ -55,7 +54,13 @@ pub struct Spawn {
 }
 
 /// Makes a goroutine and puts it in front of the caller's P's queue (at the end of the global one
-/// from a thread without P). Returns its number. Does not block. Go: `newproc`.
+/// from a thread without P). Does not block. Go: `newproc`.
+///
+/// `fill` is called with it when there is one, puts into its payload what it wants there, and returns
+/// what `entry` gets. It runs inside the runtime, and does no more than write memory.
+///
+/// The G is the caller's to look at until he gives it back: [`Completion::detach`] and, if that says
+/// so, [`release`].
 ///
 /// # Errors
 ///
@@ -65,16 +70,22 @@ pub struct Spawn {
 ///
 /// `entry(data)` may be called once, on any thread. With `shared_tls` it and all it calls must keep
 /// nothing of a thread-local variable across anything that may park or yield.
-pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
-    let made = make(door::open_anywhere(), spawn);
-    if made.is_ok() {
-        wakep();
+#[inline]
+pub unsafe fn newproc(
+    spawn: &Spawn,
+    fill: impl FnOnce(&'static G) -> usize,
+) -> Result<&'static G, Errno> {
+    let pp = door::open_anywhere();
+    let made = make(pp, spawn);
+    if let Ok(gp) = made {
+        gp.data.set(fill(gp));
+        submit(pp, gp);
     }
     slot::unlock();
     made
 }
 
-fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
+fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
     let own = match spawn.stack {
         Some(bytes) => Some(own_slot(bytes)?),
         None => None,
@@ -93,13 +104,16 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
     gp.fs.set(0);
     gp.slowcall.set(0);
     gp.entry.set(spawn.entry as *const () as usize);
-    gp.data.set(spawn.data);
     gp.name.set(spawn.name.0);
     gp.name_len.set(spawn.name.1);
     gp.kind.set(if spawn.shared_tls { SHARED_TLS } else { 0 });
     gp.parent.store(current().map_or(0, G::id), Ordering::Relaxed);
-    let id = next_id(pp);
-    gp.goid.store(id as u64, Ordering::Relaxed);
+    gp.goid.store(next_id(pp) as u64, Ordering::Relaxed);
+    gp.done.reset();
+    Ok(gp)
+}
+
+fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
     match pp {
         Some(pp) => {
@@ -111,7 +125,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
             SCHED.lock().globrunqput(gp);
         }
     }
-    Ok(id as u64)
+    wakep();
 }
 
 fn next_id(pp: Option<&'static P>) -> usize {
@@ -163,6 +177,19 @@ pub(super) fn gfput_global(gp: &'static G) {
 /// Gives all that `pp` keeps to everybody. Go: `gfpurge`.
 pub(super) fn gfpurge(pp: &'static P) {
     gfspill(pp, usize::MAX);
+}
+
+/// Gives `gp` back, whose goroutine is over: the handle has disposed of what was in it
+/// ([`Detached::Over`](super::completion::Detached)). Does not block.
+pub fn release(gp: &'static G) {
+    if !gp.done.release() {
+        return;
+    }
+    match door::open_anywhere() {
+        Some(pp) => gfput(pp, gp),
+        None => DEAD.lock().push_back(gp),
+    }
+    slot::unlock();
 }
 
 #[cold]
@@ -260,7 +287,8 @@ pub(super) fn attach(pp: &'static P, gp: &'static G) -> Result<(), Errno> {
         && let Err(errno) = slot.build()
     {
         if gp.slot.is_none() {
-            pp.slots.put(slot);
+            // Not to `pp`'s, or it would look as if there were something for those who starve.
+            stack::put_global(slot);
         }
         return Err(errno);
     }

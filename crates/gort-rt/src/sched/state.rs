@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::exit;
 use crate::lock::{Guard, Mutex, Rank};
 use crate::obj::deque::Deque;
 use crate::obj::g::G;
@@ -132,6 +133,11 @@ impl Sched {
         self.gcwaiting.load(Ordering::Relaxed) != 0
     }
 
+    /// See `forked`.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed) != 0
+    }
+
     /// The Ps that have ever been in use.
     pub(crate) fn all_ps(&self) -> impl Iterator<Item = &'static P> {
         self.allp.iter().map_while(Link::get)
@@ -147,6 +153,9 @@ impl Lists {
     /// Go: `pidleput`.
     pub(crate) fn pidleput(&mut self, pp: &'static P) {
         pp.set_status(PStatus::Idle);
+        if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
+            exit::pass_on(self, pp);
+        }
         self.pidle.push(pp);
         // Relaxed: ordered by the fences of the protocol in `sched/mod.rs`.
         SCHED.npidle.fetch_add(1, Ordering::Relaxed);
@@ -201,23 +210,36 @@ impl Lists {
     /// Go: `globrunqget`.
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
-        let Some(first) = self.runq.pop_front() else { return self.hogget() };
-        let urgent = SCHED.nurgent.load(Ordering::Relaxed);
-        SCHED.nurgent.store(urgent.saturating_sub(1), Ordering::Relaxed);
+        let Some(first) = self.runq.pop_front() else { return self.hogget(pp) };
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.
             pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
         }
+        // Whoever was queued is in a P's hands, or still here: there are no more urgent ones than these.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed).saturating_sub(1);
+        SCHED.nurgent.store(urgent.min(self.runq.len()), Ordering::Relaxed);
+        if urgent != 0 {
+            be_brief(pp);
+        }
         self.counted();
         Some(first)
     }
 
-    /// The first of the hogs.
-    pub(crate) fn hogget(&mut self) -> Option<&'static G> {
+    /// The first of the hogs, for `pp` to run.
+    pub(crate) fn hogget(&mut self, pp: &'static P) -> Option<&'static G> {
         let gp = self.hogs.pop_front()?;
         self.counted();
+        be_brief(pp);
         Some(gp)
+    }
+}
+
+/// Whoever runs next with `pp`, which the caller owns, goes before others that may have waited for long:
+/// not for a whole slice, if there are any.
+fn be_brief(pp: &'static P) {
+    if !pp.runq.is_empty() {
+        pp.readied.set(pp.schedtick.get().wrapping_add(1));
     }
 }
 

@@ -12,12 +12,12 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::retake::retake;
 use super::state::{Lists, MAX_PROCS, SCHED};
 use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
+use super::{door, preempt};
 use crate::obj::m::{self, M};
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
@@ -80,6 +80,12 @@ fn stop(mp: Option<&'static M>) {
         while let Some(pp) = taken.pop() {
             stopped(&mut SCHED.lock(), pp);
         }
+        // Who opens doors all the time finds each mark in time: he has to be asked.
+        for pp in SCHED.ps() {
+            if let (PStatus::Running, Some(mp)) = (pp.status(), pp.m.get()) {
+                preempt::request(pp, mp);
+            }
+        }
         SCHED.stopnote.sleep_for(LOOK);
     }
 }
@@ -120,7 +126,11 @@ fn start(mp: Option<&'static M>) {
         mp.p.set(None);
         acquirep(mp, pp);
     }
-    SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    {
+        // Under the lock: sysmon either sees this before it sleeps, or is seen to sleep.
+        let _lists = SCHED.lock();
+        SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    }
     if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
         sysmon::awaken();
     }

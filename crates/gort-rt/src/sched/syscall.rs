@@ -19,6 +19,9 @@
 //!
 //! # Against Go
 //!
+//! Go checks that the stack pointer lies in the goroutine's stack. Here a program may have stacks of its
+//! own (stacker, fibers), on which calls are as good.
+//!
 //! Go gives the P up by a store and takes it back by a compare-and-swap, in a state of P's own
 //! (`_Psyscall`). Here the P's state does not change, only the G's: the taker pays, by a membarrier.
 //!
@@ -28,12 +31,13 @@
 
 #![allow(unsafe_code)]
 
+use super::state::SCHED;
 use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
 use crate::obj::p::PStatus;
 use crate::obj::status::Status;
 use crate::prim::slot;
-use crate::throw::{Say, throw, throw_with};
+use crate::throw::throw;
 use gort_sys::vdso::nanotime;
 use gort_sys::{Entry, Regs};
 
@@ -57,26 +61,9 @@ pub(crate) fn entersyscall(gp: &'static G, call: usize) {
 #[inline(always)]
 pub(crate) fn reentersyscall(gp: &'static G, call: usize, (pc, sp): (usize, usize)) {
     gp.syscallnr.set(call);
-    if !gp.has_room(sp, 0) {
-        off_stack(gp, sp);
-    }
     gp.syscallpc.set(pc);
     gp.syscallsp.set(sp);
     gp.status.entersyscall();
-}
-
-#[cold]
-fn off_stack(gp: &'static G, sp: usize) -> ! {
-    throw_with(&[
-        Say::Text("entersyscall: goroutine "),
-        Say::Dec(gp.id()),
-        Say::Text(" is not on its stack: sp "),
-        Say::Hex(sp),
-        Say::Text(", stack "),
-        Say::Hex(gp.stack_lo.get()),
-        Say::Text(" to "),
-        Say::Hex(gp.stack_hi.get()),
-    ])
 }
 
 /// [`entersyscall`] for a call that will wait: the P goes to others now. Go: `entersyscallblock`.
@@ -130,9 +117,12 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
 /// [`blocking`] for a call like the one that took long last time.
 #[inline(never)]
 pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
-    let start = nanotime();
-    let (result, end) = blocking(gp, call, || (work(), nanotime()));
-    if end - start < SHORT {
+    let timed = || {
+        let start = nanotime();
+        (work(), nanotime() - start)
+    };
+    let (result, time) = blocking(gp, call, timed);
+    if time < SHORT {
         gp.slowcall.set(0);
     }
     result
@@ -141,6 +131,10 @@ pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) ->
 /// Does `work`, a call that waits, without a P.
 #[inline(always)]
 pub(super) fn blocking<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
+    if SCHED.is_forked() {
+        // There is nobody to give the P to.
+        return work();
+    }
     let counted = threads::enter();
     entersyscallblock(gp, call, slot::here());
     let result = work();

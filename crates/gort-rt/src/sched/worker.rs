@@ -100,6 +100,7 @@ fn schedule(mp: &'static M) -> ! {
         if mp.p.get().is_none() {
             stopm(mp);
         }
+        exit::share(mp.pp());
         let gp = mp.handoff.take().unwrap_or_else(|| find::findrunnable(mp));
         if mp.is_spinning() {
             find::resetspinning(mp);

@@ -15,5 +15,5 @@ mod pool;
 mod slot;
 
 pub(crate) use arena::{class_for, ensure_room};
-pub(crate) use pool::{SlotCache, get_global, put_global, take_fresh};
+pub(crate) use pool::{SlotCache, count_free, get_global, put_global, take_fresh};
 pub(crate) use slot::{DEFAULT_CLASS, Slot};

@@ -54,17 +54,14 @@ impl SlotCache {
         }
     }
 
-    /// Gives `count` slots to the common list.
-    pub(crate) fn spill(&self, count: usize) {
-        for _ in 0..count {
-            let Some(slot) = self.0.pop() else { break };
-            put_global(slot);
-        }
+    /// Gives `count` slots to the common list; how many it were.
+    fn spill(&self, count: usize) -> usize {
+        (0..count).map_while(|_| self.0.pop()).map(put_global).count()
     }
 
     /// Gives all of them.
-    pub(crate) fn clear(&self) {
-        self.spill(usize::MAX);
+    pub(crate) fn clear(&self) -> usize {
+        self.spill(usize::MAX)
     }
 }
 
@@ -74,6 +71,12 @@ static FREE: Mutex<[Stack<Slot>; MAX_CLASS + 1]> =
 /// A free slot of a size from the common list.
 pub(crate) fn get_global(class: usize) -> Option<&'static Slot> {
     FREE.lock()[class].pop()
+}
+
+/// How many slots of the default size are in the common list: those whose TLS block is ready, or all
+/// that are to be used `bare`.
+pub(crate) fn count_free(bare: bool) -> usize {
+    FREE.lock()[DEFAULT_CLASS].iter().filter(|slot| bare || slot.is_built()).count()
 }
 
 /// Into the common list.

@@ -95,6 +95,7 @@ pub(crate) mod p {
         pub(crate) runq: RunQueue<G>,
         pub(crate) link: Link<P>,
         pub(crate) schedtick: Word,
+        pub(crate) readied: Word,
         pub(crate) steals: Word,
         status: Word,
     }
@@ -106,6 +107,7 @@ pub(crate) mod p {
                 link: Link::none(),
                 // Not a round in which the global queue goes first.
                 schedtick: Word::new(1),
+                readied: Word::new(0),
                 steals: Word::new(0),
                 status: Word::new(PStatus::Idle as usize),
             }

@@ -20,6 +20,9 @@
 //! same if memory, buffers, and everything that each thread has been told so far are, for threads do
 //! nothing but what follows from that. (States are told apart by 64 bits of hash.)
 //!
+//! What a thread does between two operations belongs to the first one's step, with what it looks up in and
+//! writes to [`Ghost`]s: these are for assertions, and for what a model does not want to look into.
+//!
 //! A state in which nothing can go on is a deadlock, unless all is done; a thread in a loop that only
 //! looks again is to spin ([`Op::Spin`]), which waits for something to change; a run that does not end
 //! within some thousand steps is taken for one that never does.

@@ -147,11 +147,10 @@ pub(crate) mod p {
         status: Ghost,
         /// How often it was taken.
         pub(crate) taken: Ghost,
-        /// What belongs to its owner: a count of uses, plain; how many there really were, and
-        /// whether somebody is at it.
+        /// What belongs to its owner: a count of uses, plain, which is wrong if one does not see what
+        /// another has stored; and how many there really were.
         pub(crate) uses: Word,
         used: Ghost,
-        busy: Ghost,
     }
 
     impl P {
@@ -166,7 +165,6 @@ pub(crate) mod p {
                 taken: Ghost::new(),
                 uses: Word::new(0),
                 used: Ghost::new(),
-                busy: Ghost::new(),
             }
         }
 
@@ -185,13 +183,7 @@ pub(crate) mod p {
         /// What its owner does with it.
         #[track_caller]
         pub(crate) fn work(&self) {
-            assert_eq!(self.busy.get(), 0, "two own the P");
-            self.busy.set(1);
-            let uses = self.uses.get();
-            assert_eq!(uses, self.used.get(), "the last owner's stores are not there yet");
-            self.uses.set(uses + 1);
-            self.used.set(uses + 1);
-            self.busy.set(0);
+            assert_eq!(self.uses.bump(), self.used.bump(), "two own the P");
         }
     }
 }

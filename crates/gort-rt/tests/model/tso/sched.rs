@@ -29,7 +29,7 @@ pub(crate) mod state {
         pub(crate) stopwait: Ghost,
     }
 
-    /// What is never so here: sysmon does not sleep, and nobody forks.
+    /// What is never so here: sysmon does not sleep.
     pub(crate) struct Never;
 
     impl Never {
@@ -41,7 +41,6 @@ pub(crate) mod state {
     pub(crate) struct Sched {
         lists: Mutex<Lists>,
         pub(crate) sysmonwait: Never,
-        pub(crate) forked: Never,
         pub(crate) allp: [Quiet<P>; MAX_PROCS],
         pub(crate) gcwaiting: Ghost,
         /// Goroutines that are over, and how often one has queued for a P.
@@ -59,7 +58,6 @@ pub(crate) mod state {
             },
         ),
         sysmonwait: Never,
-        forked: Never,
         allp: [const { Quiet::none() }; MAX_PROCS],
         gcwaiting: Ghost::new(),
         exited: Ghost::new(),
@@ -70,6 +68,11 @@ pub(crate) mod state {
         #[track_caller]
         pub(crate) fn lock(&self) -> Guard<'_, Lists> {
             self.lists.lock()
+        }
+
+        /// Nobody forks here.
+        pub(crate) fn is_forked(&self) -> bool {
+            false
         }
 
         pub(crate) fn ps(&self) -> impl Iterator<Item = &'static P> {
@@ -212,7 +215,10 @@ pub(crate) mod park {
                 mp.pp().work();
                 World::get().over(gp);
             }
-            to => World::get().links[to - 3].set(Some(gp)),
+            to => {
+                World::get().links[to - 3].set(Some(gp));
+                mp.pp().work();
+            }
         }
     }
 
@@ -229,6 +235,7 @@ pub(crate) mod park {
 pub(crate) mod preempt {
     use super::retake::retake;
     use super::state::SCHED;
+    use crate::obj::g::G;
     use crate::obj::m::M;
     use crate::obj::p::{P, PStatus};
     use crate::world::World;
@@ -242,6 +249,11 @@ pub(crate) mod preempt {
     }
 
     pub(crate) fn quiet(_: &'static M) {}
+
+    /// Where one queues makes no difference here.
+    pub(crate) fn is_hog(_: &'static G) -> bool {
+        false
+    }
 }
 
 /// There is no limit.
