@@ -131,12 +131,14 @@ pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) ->
 /// Does `work`, a call that waits, without a P.
 #[inline(always)]
 pub(super) fn blocking<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
-    if SCHED.is_forked() {
-        // There is nobody to give the P to.
-        return work();
+    // In a forked child there is nobody to give the P to.
+    let forked = SCHED.is_forked();
+    let counted = !forked && threads::enter();
+    if forked {
+        entersyscall(gp, call);
+    } else {
+        entersyscallblock(gp, call, slot::here());
     }
-    let counted = threads::enter();
-    entersyscallblock(gp, call, slot::here());
     let result = work();
     exitsyscall(gp);
     if counted {
