@@ -40,7 +40,7 @@ fn main() {
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!("usage: gort-bench gort|tokio|may burst|join|yield|skynet");
+            eprintln!("usage: gort-bench gort|tokio|may burst|join|yield|skynet|ccall|callback");
             std::process::exit(2);
         }
     }

@@ -33,8 +33,8 @@
 //!
 //! # Against Go
 //!
-//! Go goes by way of g0's thread-local storage, for threads and goroutines share it there; here nothing
-//! of C's is left behind on a thread.
+//! In Go what C keeps for a thread stays on the thread, so a goroutine that wants to find it again has
+//! to be locked. Here it goes with the goroutine.
 //!
 //! # Safety
 //!
