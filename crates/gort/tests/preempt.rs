@@ -12,7 +12,7 @@ mod support;
 use gort::runtime::stats;
 use gort::syscall::types::{ClockId, Timespec};
 use gort::syscall::{nanosleep, raw};
-use gort_rt::Completion;
+use gort_rt::{Completed, Completion};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -81,11 +81,11 @@ fn ping_pong(times: usize) {
         s.go(|| {
             for [ping, pong] in &events {
                 ping.wait();
-                assert_eq!(pong.complete(), gort_rt::Completed::Told);
+                assert_eq!(pong.complete(), Completed::Told);
             }
         });
         for [ping, pong] in &events {
-            assert_eq!(ping.complete(), gort_rt::Completed::Told);
+            assert_eq!(ping.complete(), Completed::Told);
             pong.wait();
         }
     });
@@ -150,9 +150,7 @@ fn loops_get_their_turn() {
                         while !stop.load(Ordering::Relaxed) {
                             let event = Arc::new(Completion::new());
                             let done = Arc::clone(&event);
-                            drop(gort::go(move || {
-                                assert_eq!(done.complete(), gort_rt::Completed::Told)
-                            }));
+                            drop(gort::go(move || assert_eq!(done.complete(), Completed::Told)));
                             event.wait();
                         }
                     });
@@ -323,4 +321,37 @@ fn without_signals_the_p_is_taken() {
         assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
         assert!(stdout(&output).contains("pre-empted 0\n"), "{}", stdout(&output));
     }
+}
+
+/// Who has lost its P gets one again, even if nobody else needs any by now.
+#[test]
+fn a_loop_that_has_lost_its_p_comes_back() {
+    let _one = serial();
+    let _watchdog = watchdog();
+    gort::runtime::gomaxprocs(Some(1));
+    let taken = stats().retaken_hogs;
+    let (leave, stop) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (left, stopped) = (Arc::clone(&leave), Arc::clone(&stop));
+    let hog = gort::go(move || {
+        let mut memory = vec![0u8; 32 << 20];
+        while !left.load(Ordering::Relaxed) {
+            // SAFETY: see the module.
+            unsafe { libc::memset(memory.as_mut_ptr().cast(), 1, memory.len()) };
+            black_box(&memory);
+        }
+        turn(&stopped, &AtomicU64::new(0));
+    });
+    gort::run(|| {
+        while stats().retaken_hogs == taken {
+            gort::gosched();
+        }
+    });
+    // All Ps are idle for long enough that sysmon could have gone to sleep.
+    std::thread::sleep(Duration::from_millis(50));
+    leave.store(true, Ordering::Relaxed);
+    while stats().idle_procs != 0 {
+        std::thread::yield_now();
+    }
+    stop.store(true, Ordering::Relaxed);
+    hog.join().unwrap();
 }

@@ -16,7 +16,8 @@
 //! # How often
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
-//! is not, and not at all while all Ps are idle: then it sleeps until an M gets a P.
+//! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
+//! until an M gets a P.
 //!
 //! # Safety
 //!
@@ -94,6 +95,9 @@ unsafe extern "C" fn sysmon(_: usize) {
             continue;
         }
         let found = look(nanotime());
+        if found.strays {
+            idle = 0;
+        }
         looks = if found.acted { 0 } else { looks + 1 };
         delay = match looks {
             0 => SHORTEST,
@@ -152,6 +156,8 @@ pub(crate) fn awaken() {
 struct Found {
     /// A P was taken or somebody was asked to yield.
     acted: bool,
+    /// Somebody runs without a P.
+    strays: bool,
     /// When to look again at the latest, in nanoseconds from now.
     within: u64,
 }
@@ -188,7 +194,7 @@ pub(crate) static COUNTS: Counts =
     Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
-    let mut found = Found { acted: false, within: LONGEST };
+    let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;
     }
@@ -222,7 +228,10 @@ fn look(now: u64) -> Found {
             handoffp(pp);
         }
     }
-    astray(|mp| found.within = found.within.min(stray(mp, now)));
+    astray(|mp| {
+        found.within = found.within.min(stray(mp, now));
+        found.strays |= mp.patience.get() != 0;
+    });
     found
 }
 
@@ -234,11 +243,12 @@ fn stray(mp: &'static M, now: u64) -> u64 {
         return at - now;
     }
     let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
-    let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
-    mp.cpu_seen.set(cpu as usize);
     // New in the list, or awake again, or signalled before.
-    let last = if at == 0 || !runs { 0 } else { mp.patience.get() as u64 };
-    let patience = (2 * last).clamp(URGENT, WATCHFUL);
+    let last = if at == 0 { 0 } else { mp.patience.get() as u64 };
+    let may_run = last != 0 || mp.cpu_seen.get() != cpu as usize;
+    let runs = may_run && preempt::signal(mp, || mp.p.is_taken());
+    mp.cpu_seen.set(cpu as usize);
+    let patience = if runs { (2 * last).clamp(URGENT, WATCHFUL) } else { 0 };
     mp.patience.set(patience as usize);
     let within = if runs { patience } else { LONGEST };
     mp.look_at.set((now + within) as usize);
