@@ -19,6 +19,7 @@ pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
 use gort_sys::types::MembarrierCommand;
+pub(crate) use gort_sys::vdso::nanotime;
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
