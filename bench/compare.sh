@@ -11,13 +11,19 @@ go=${GO:-go}
 cargo build --release --package gort-bench
 peers=(gort tokio may)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/*.go
+    "$go" build -o "$target/go-sched" bench/go/sched.go bench/go/locks.go
+    CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
 
 run() {
     case $1 in
-    go) GOMAXPROCS=$3 "$target/go-sched" "$2" ;;
+    go)
+        case $2 in
+        ccall | callback) GOMAXPROCS=$3 "$target/go-cgo" "$2" ;;
+        *) GOMAXPROCS=$3 "$target/go-sched" "$2" ;;
+        esac
+        ;;
     *) GOMAXPROCS=$3 timeout 120 "$target/release/gort-bench" "$1" "$2" 2>/dev/null ;;
     esac
 }
@@ -29,12 +35,13 @@ median() {
 printf '%-8s %2s' workload P
 printf ' %18s' "${peers[@]}"
 printf '\n'
-for workload in burst join yield skynet; do
+for workload in burst join yield skynet ccall callback; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
-                # may has no burst and no skynet: it cannot have that many coroutines.
+                # may has no burst and no skynet: it cannot have that many coroutines. Calls of C are
+                # no matter of a runtime's but in Go and here.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi

@@ -2,11 +2,14 @@
 //!
 //! # Safety
 //!
-//! The goroutines that share their thread's storage wait and do nothing else.
+//! The goroutines that share their thread's storage wait and do nothing else. What is called as C takes
+//! any argument.
 
 #![allow(unsafe_code)]
 
 use crate::{BURST, LEAVES, TIMES, measure};
+use std::ffi::c_void;
+use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -30,11 +33,37 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
                 skynet(0, LEAVES);
                 measure(LEAVES, || assert_eq!(skynet(0, LEAVES), LEAVES * (LEAVES - 1) / 2))
             }
+            "ccall" => measure(10 * TIMES, || ccalls(10 * TIMES)),
+            "callback" => measure(10 * TIMES, || gort::ffi::call_with(|| callbacks(10 * TIMES))),
             "parked" => parked(false),
             "parked-shared" => parked(true),
             _ => return crate::channels::run(workload).or_else(|| crate::locks::run(workload)),
         })
     })
+}
+
+/// To the caller it is C.
+#[inline(never)]
+unsafe extern "C" fn nothing(arg: *mut c_void) {
+    black_box(arg);
+}
+
+fn ccalls(times: u64) {
+    for _ in 0..times {
+        // SAFETY: see the module.
+        unsafe { gort::ffi::call(nothing, black_box(std::ptr::null_mut())) };
+    }
+}
+
+/// What C does that calls back.
+fn callbacks(times: u64) {
+    extern "C" fn answer() {
+        gort::ffi::callback(|| black_box(()));
+    }
+    let answer: extern "C" fn() = black_box(answer);
+    for _ in 0..times {
+        answer();
+    }
 }
 
 fn burst() {

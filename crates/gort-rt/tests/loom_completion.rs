@@ -231,6 +231,9 @@ struct Pair {
     back: AtomicU32,
 }
 
+// SAFETY: loom finds it if two are at a cell at one time.
+unsafe impl Sync for Pair {}
+
 /// The value of a cell, and another in its place.
 fn replace(cell: &UnsafeCell<u32>, to: u32) -> u32 {
     // SAFETY: see the module.

@@ -13,7 +13,9 @@
 //! `globrunqput`; no `wakep` in `resetspinning` (`who_finds_work_wakes_the_next`); in `wakep_slow`,
 //! `nmspinning` lowered after the lock has been given back (`wake_up_that_finds_no_p`), which is how
 //! it was written first: loom found it. `nextp` set after the wake-up, or `Relaxed` in the note:
-//! "woken without a P". `nmspinning` not lowered in `wakep_slow`: it is 1 at the end.
+//! "woken without a P". `nmspinning` not lowered in `wakep_slow`: it is 1 at the end. Without the
+//! `pair` in `do_without`, or the queue's contents not given back: "deadlock"; the P not given back, or
+//! `nmspinning` not lowered there, shows at the end.
 
 #![allow(
     dead_code,
@@ -84,6 +86,7 @@ use obj::m::M;
 use obj::p::P;
 use prim::{Ordering::Relaxed, check};
 use sched::state::{SCHED, runqput};
+use sched::thread::REFUSE;
 use sched::wake::{handoffp, wakep};
 use sched::worker::{LEFT, acquirep, life, releasep, stopm};
 
@@ -244,6 +247,44 @@ fn wake_up_that_finds_no_p() {
         if mp.nextp.is_none() {
             stopm(mp);
         }
+        life(mp);
+        finish(&[other]);
+    });
+}
+
+/// Another thread submits and is refused an M, while the only one there is goes idle. No second is
+/// asked for, for time stands still.
+#[test]
+fn thread_refused() {
+    check(2, || {
+        boot(2);
+        REFUSE.store(2, Relaxed);
+        let mp = m_with_a_p();
+        SCHED.lock().mcount += 1;
+        let all = [quick(), quick()];
+        host::start(move || all.into_iter().for_each(submit));
+        life(mp);
+        finish(&all);
+        assert_ne!(REFUSE.load(Relaxed), 0, "asked twice");
+    });
+}
+
+/// A thread that blocks gives its P away, with a goroutine in its queue, and is refused an M for it,
+/// while the only other M goes idle.
+#[test]
+fn thread_refused_for_a_p_with_work() {
+    check(3, || {
+        boot(2);
+        REFUSE.store(2, Relaxed);
+        let other = quick();
+        let (mp, blocked) = (m_with_a_p(), m_with_a_p());
+        SCHED.lock().mcount += 2;
+        host::start(move || {
+            acquirep(blocked, blocked.nextp.take().unwrap());
+            other.submitted.store(1, Relaxed);
+            runqput(blocked.pp(), other, true);
+            handoffp(releasep(blocked));
+        });
         life(mp);
         finish(&[other]);
     });

@@ -74,8 +74,8 @@ use std::thread;
 /// Calls `f(arg)` on the system stack of the goroutine's thread, with the goroutine's thread-local
 /// storage. On an ordinary thread it is a plain call.
 ///
-/// What waits: the goroutine. Its P goes to others if the call lasts, after some 20 microseconds.
-/// Go: `cgocall`.
+/// What waits: the goroutine. Its P goes to others if the call lasts, after some 20 microseconds, or
+/// at once if a call of `f` has lasted before. Go: `cgocall`.
 ///
 /// # Safety
 ///

@@ -38,6 +38,7 @@ fn loops_let_others_run() {
 /// both threads as much, whatever else the machine does.
 #[test]
 fn loops_make_equal_progress() {
+    let _one = serial();
     let output = Child::new("equal", || {
         // SAFETY: a set is plain words.
         unsafe {
@@ -66,7 +67,7 @@ fn most_to_least() -> f64 {
         let before: Vec<_> = count().collect();
         let used = || Duration::try_from(raw::clock_gettime(ClockId::PROCESS_CPUTIME).unwrap());
         let start = used().unwrap();
-        while used().unwrap() - start < Duration::from_millis(1500) {
+        while used().unwrap() - start < Duration::from_millis(1000) {
             nanosleep(&MILLISECOND, None).unwrap();
         }
         let done: Vec<_> = count().zip(before).map(|(now, was)| now - was).collect();
@@ -95,12 +96,13 @@ fn ping_pong(times: usize) {
 /// see it. One that uses the CPU for long, if only for once, may have to wait for a few.
 #[test]
 fn those_who_have_waited_go_first() {
+    let _one = serial();
     let output = Child::new("long", || {
         for procs in [1, 2, 4] {
             gort::runtime::gomaxprocs(Some(procs));
             gort::run(|| {
                 among(&vec![turn as Hog; 2 * procs], |_| {
-                    for _ in 0..20 {
+                    for _ in 0..10 {
                         // For the kernel, with and without saying so, and for another goroutine.
                         nanosleep(&MILLISECOND, None).unwrap();
                         std::thread::sleep(Duration::from_millis(1));
@@ -306,6 +308,7 @@ fn loops_that_share_their_threads_storage() {
 
 #[test]
 fn without_signals_the_p_is_taken() {
+    let _one = serial();
     let output = Child::new("off", || {
         for procs in [1, 2, 4] {
             gort::runtime::gomaxprocs(Some(procs));

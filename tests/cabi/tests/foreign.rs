@@ -320,7 +320,12 @@ fn in_a_forked_child_there_is_no_runtime() {
             forked(|| callback(gort::gosched))
         });
         assert_eq!(libc::WEXITSTATUS(known.join().unwrap()), 7);
-        let goroutine = gort::run(|| forked(|| call_with(|| call_back(&gort::gosched))));
+        let goroutine = gort::run(|| {
+            forked(|| {
+                call_with(|| call_back(&gort::gosched));
+                call_blocking(|| call_back(&gort::gosched));
+            })
+        });
         assert_eq!(libc::WEXITSTATUS(goroutine), 7);
     })
     .run();

@@ -33,8 +33,8 @@
 //!
 //! # Against Go
 //!
-//! Go goes by way of g0's thread-local storage, for threads and goroutines share it there; here nothing
-//! of C's is left behind on a thread.
+//! In Go what C keeps for a thread stays on the thread, so a goroutine that wants to find it again has
+//! to be locked. Here it goes with the goroutine.
 //!
 //! # Safety
 //!
@@ -45,12 +45,13 @@
 #![allow(unsafe_code)]
 
 use super::state::SCHED;
-use super::syscall::{again, blocking, entersyscall, exitsyscall, hand_off, reentersyscall};
+use super::syscall::{again, blocking, entersyscall, exitsyscall, reentersyscall};
 use super::{lockm, sigstack};
 use crate::obj::g::{G, current, getg, setg};
 use crate::obj::m::M;
+use crate::obj::p::P;
 use crate::obj::status::Status;
-use crate::prim::{Ordering, slot};
+use crate::prim::{AtomicUsize, Ordering, Word, slot};
 use crate::throw::{Say, throw, throw_with};
 use core::ffi::c_void;
 use core::sync::atomic::compiler_fence;
@@ -214,40 +215,26 @@ unsafe extern "C" fn run(call: usize) -> usize {
     setg(gp);
     exitsyscall(gp);
     if call.foreign {
-        begun(mp);
+        slot::lock();
+        count(mp, |pp| &pp.spawned, &SCHED.spawned);
+        slot::unlock();
     }
     // SAFETY: the contract of `cgocallback`.
     unsafe { (call.f)(call.arg) };
     slot::lock();
     reentersyscall(gp, call.call, call.from);
     if call.foreign {
-        ended(mp);
+        count(mp, |pp| &pp.exited, &SCHED.exited);
     }
     slot::unlock();
     0
 }
 
-/// There is a goroutine more.
-fn begun(mp: &'static M) {
-    slot::lock();
+/// The M's P has one goroutine more to count, or everybody has. `locks` is raised.
+fn count(mp: &'static M, ours: impl Fn(&'static P) -> &'static Word, all: &AtomicUsize) {
     match mp.p.held() {
-        Ok(Some(pp)) => _ = pp.spawned.bump(),
-        _ => _ = SCHED.spawned.fetch_add(1, Ordering::Relaxed),
-    }
-    slot::unlock();
-}
-
-/// There is one less. Its thread may be long in coming back: a P that others wait for does not stay
-/// with it.
-fn ended(mp: &'static M) {
-    match mp.p.held() {
-        Ok(Some(pp)) => {
-            pp.exited.bump();
-            if !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0 {
-                hand_off(mp, pp);
-            }
-        }
-        _ => _ = SCHED.exited.fetch_add(1, Ordering::Relaxed),
+        Ok(Some(pp)) => _ = ours(pp).bump(),
+        _ => _ = all.fetch_add(1, Ordering::Relaxed),
     }
 }
 

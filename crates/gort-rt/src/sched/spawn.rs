@@ -59,7 +59,7 @@ pub struct Spawn {
 /// `fill` is called with it when there is one, puts into its payload what it wants there, and returns
 /// what `entry` gets. It runs inside the runtime, and does no more than write memory.
 ///
-/// The G is the caller's to look at until he gives it back: [`Completion::detach`] and, if that says
+/// The G is the caller's to look at until he gives it back: [`Completion::detach`](crate::Completion::detach) and, if that says
 /// so, [`release`].
 ///
 /// # Errors

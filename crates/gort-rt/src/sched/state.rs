@@ -56,6 +56,8 @@ pub(crate) struct Sched {
     pub(crate) nmspinning: AtomicU32,
     /// Whether the world is to stop.
     pub(crate) gcwaiting: AtomicU32,
+    /// When a thread was refused, by `nanotime`; 0 when one has been granted since. Without the lock.
+    pub(crate) refused: AtomicUsize,
     /// Whether there are goroutines in `starved`.
     pub(crate) nstarved: AtomicUsize,
     /// Whether this is a child that a goroutine forked: the other threads stayed behind.
@@ -102,6 +104,7 @@ global! {
         nurgent: AtomicUsize::new(0),
         nmspinning: AtomicU32::new(0),
         gcwaiting: AtomicU32::new(0),
+        refused: AtomicUsize::new(0),
         nstarved: AtomicUsize::new(0),
         forked: AtomicU32::new(0),
         allp: links(),

@@ -34,8 +34,7 @@
 use super::state::SCHED;
 use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
-use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
+use crate::obj::p::PStatus;
 use crate::obj::status::Status;
 use crate::prim::slot;
 use crate::throw::throw;
@@ -72,18 +71,13 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
     let pp = door::open(gp);
     reentersyscall(gp, call, here);
     let mp = gp.mp();
-    hand_off(mp, pp);
-    preempt::quiet(mp);
-    slot::unlock();
-}
-
-/// `mp`, inside a door, goes on without `pp`, which others get now.
-pub(super) fn hand_off(mp: &'static M, pp: &'static P) {
     pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
+    preempt::quiet(mp);
+    slot::unlock();
 }
 
 /// The call is over: the goroutine goes on when it has a P. What waits: the goroutine, in the global
@@ -137,12 +131,14 @@ pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) ->
 /// Does `work`, a call that waits, without a P.
 #[inline(always)]
 pub(super) fn blocking<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
-    if SCHED.is_forked() {
-        // There is nobody to give the P to.
-        return work();
+    // In a forked child there is nobody to give the P to.
+    let forked = SCHED.is_forked();
+    let counted = !forked && threads::enter();
+    if forked {
+        entersyscall(gp, call);
+    } else {
+        entersyscallblock(gp, call, slot::here());
     }
-    let counted = threads::enter();
-    entersyscallblock(gp, call, slot::here());
     let result = work();
     exitsyscall(gp);
     if counted {

@@ -29,7 +29,7 @@ use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
-use super::wake::handoffp;
+use super::wake::{handoffp, wakep};
 use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -197,6 +197,9 @@ fn look(now: u64) -> Found {
     let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;
+    }
+    if SCHED.refused.load(Ordering::Relaxed) != 0 && SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+        wakep();
     }
     let mut take = false;
     for pp in SCHED.ps() {

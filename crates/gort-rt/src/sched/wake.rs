@@ -8,11 +8,15 @@
 
 use super::state::{Lists, SCHED};
 use super::{template, thread};
+use crate::lock::Guard;
 use crate::obj::m::M;
 use crate::obj::p::P;
-use crate::prim::{Ordering, fence};
+use crate::prim::{Ordering, fence, nanotime};
 use crate::throw::{Say, throw_with};
 use gort_sys::Errno;
+
+/// Nanoseconds for which no thread is asked for after one has been refused.
+const PAUSE: u64 = 10_000_000;
 
 /// There is new work: sees to it that somebody looks for it, if a P is free to run it.
 #[inline]
@@ -47,6 +51,9 @@ fn wakep_slow() {
 pub(crate) fn startm(pp: &'static P, spinning: bool) {
     let mut lists = SCHED.lock();
     let Some(mp) = lists.midle.pop() else {
+        if refused_lately() && lists.mcount.cast_signed() != lists.mlocked {
+            return do_without(lists, pp, spinning);
+        }
         let id = lists.mnext;
         lists.mnext += 1;
         lists.mcount += 1;
@@ -81,26 +88,43 @@ fn newm(pp: &'static P, spinning: bool, id: usize) {
 
 /// Starts `mp`'s thread.
 pub(super) fn launch(mp: &'static M) {
-    if let Err(errno) = thread::start(mp) {
-        let (pp, spinning) = (mp.nextp.take(), mp.is_spinning());
-        SCHED.lock().mfree.push(mp);
-        if let Some(pp) = pp {
-            refused(pp, spinning, errno);
+    match thread::start(mp) {
+        Ok(()) => SCHED.refused.store(0, Ordering::Relaxed),
+        Err(errno) => {
+            let (pp, spinning) = (mp.nextp.take(), mp.is_spinning());
+            SCHED.lock().mfree.push(mp);
+            if let Some(pp) = pp {
+                refused(pp, spinning, errno);
+            }
         }
     }
 }
 
-/// The machine refuses another thread: `pp` becomes idle again and the Ms that there are go on
-/// without; if there is none, or all wait for the goroutines locked to them, that is the end.
+/// Whether it is too early to ask for a thread again.
+fn refused_lately() -> bool {
+    let last = SCHED.refused.load(Ordering::Relaxed) as u64;
+    last != 0 && nanotime().saturating_sub(last) < PAUSE
+}
+
+/// The machine refuses another thread. If there is none, or all wait for the goroutines locked to
+/// them, that is the end.
 #[cold]
 fn refused(pp: &'static P, spinning: bool, errno: Errno) {
-    if spinning {
-        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
-    }
+    SCHED.refused.store(nanotime() as usize, Ordering::Relaxed);
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
     if lists.mcount.cast_signed() == lists.mlocked {
         no_thread(errno);
+    }
+    do_without(lists, pp, spinning);
+}
+
+/// There is no M for `pp`: it becomes idle again, and the Ms that there are go on without. Whoever
+/// wakes next, or sysmon, asks again after [`PAUSE`].
+#[cold]
+fn do_without(mut lists: Guard<'_, Lists>, pp: &'static P, spinning: bool) {
+    if spinning {
+        SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
     }
     give_back(&mut lists, pp);
     // An M that has gone to sleep meanwhile has not seen what was queued here.

@@ -49,13 +49,23 @@ pub(crate) mod threads {
     pub(crate) fn check(_: &Lists) {}
 }
 
-/// Every thread is granted.
+/// Threads are granted, or not.
 pub(crate) mod thread {
     use crate::obj::m::M;
+    use crate::prim::{AtomicUsize, Ordering};
     use gort_sys::Errno;
 
-    #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+    loom::lazy_static! {
+        /// How many more will be refused.
+        pub(crate) static ref REFUSE: AtomicUsize = AtomicUsize::new(0);
+    }
+
     pub(crate) fn start(mp: &'static M) -> Result<(), Errno> {
+        let left = REFUSE.load(Ordering::Relaxed);
+        if left != 0 {
+            REFUSE.store(left - 1, Ordering::Relaxed);
+            return Err(Errno::EAGAIN);
+        }
         crate::host::start(move || super::worker::life(mp));
         Ok(())
     }
@@ -125,6 +135,13 @@ pub(crate) mod worker {
         let lists = SCHED.lock();
         if LEFT.load(Ordering::Relaxed) == 0 {
             return acquirep(mp, last_p());
+        }
+        let mut lists = lists;
+        if lists.queued()
+            && let Some(pp) = lists.pidleget()
+        {
+            drop(lists);
+            return acquirep(mp, pp);
         }
         lists.midle.push(mp);
         drop(lists);

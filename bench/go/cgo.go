@@ -1,0 +1,35 @@
+// Calls of C and C's calls back, on Go: prints nanoseconds per operation.
+package main
+
+/*
+static void nothing(void *arg) { __asm__ volatile("" : : "r"(arg)); }
+extern void answer(void);
+static void back(long times) { for (long i = 0; i < times; i++) answer(); }
+*/
+import "C"
+
+import (
+	"fmt"
+	"os"
+	"time"
+)
+
+const times = 2_000_000
+
+//export answer
+func answer() {}
+
+func main() {
+	start := time.Now()
+	switch os.Args[1] {
+	case "ccall":
+		for i := 0; i < times; i++ {
+			C.nothing(nil)
+		}
+	case "callback":
+		C.back(times)
+	default:
+		os.Exit(2)
+	}
+	fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/times)
+}
