@@ -271,38 +271,3 @@ fn a_place_that_was_kept_and_not_used() {
         assert_eq!(counter.alive(), 0);
     });
 }
-
-/// As before, but the promise is kept, and its value goes straight to somebody who waits: the place
-/// is for the sender then.
-#[test]
-fn a_place_that_was_kept_and_not_needed() {
-    matrix(|_| {
-        let counter = Counter::default();
-        let (s, r) = bounded(1);
-        let mut list = Select::new();
-        list.send(&s);
-        let chosen = list.select();
-        let receiver = gort::go({
-            let r = r.clone();
-            move || r.recv().is_ok()
-        });
-        settle();
-        let sender = gort::go({
-            let (s, one) = (s.clone(), counter.one());
-            move || s.send(one).is_ok()
-        });
-        settle();
-        // It went to the receiver who waits, and the place is still kept.
-        assert!(receiver.join().unwrap() && sender.join().unwrap());
-        let receiver = gort::go({
-            let r = r.clone();
-            move || r.recv().is_ok()
-        });
-        settle();
-        assert!(chosen.send(&s, counter.one()).is_ok());
-        assert!(receiver.join().unwrap());
-        assert!(s.try_send(counter.one()).is_ok());
-        drop(r);
-        assert_eq!(counter.alive(), 0);
-    });
-}

@@ -4,7 +4,7 @@ mod support;
 
 use gort::chan::{Receiver, Sender, TryRecvError, bounded, select, unbounded};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use support::{all, matrix, settle};
 
 /// Go: `TestChan`, without its waits.
@@ -310,29 +310,5 @@ fn a_thousand_and_a_thousand() {
             let all = ENDS * COUNT;
             assert_eq!((count, sum), (all, all * (all - 1) / 2));
         }
-    });
-}
-
-/// Go: `TestSelectFairness`'s own: neither of two that are always possible is forgotten.
-#[test]
-fn neither_is_forgotten() {
-    matrix(|_| {
-        let stop = Arc::new(AtomicBool::new(false));
-        let feed = || {
-            let (s, r) = bounded(128);
-            let stop = stop.clone();
-            gort::go(move || while !stop.load(Relaxed) && s.send(()).is_ok() {});
-            r
-        };
-        let (one, other) = (feed(), feed());
-        let mut hits = [0; 2];
-        for _ in 0..10_000 {
-            select! {
-                recv(one) -> _ => hits[0] += 1,
-                recv(other) -> _ => hits[1] += 1,
-            }
-        }
-        stop.store(true, Relaxed);
-        assert!(hits.iter().all(|hit| *hit > 1_000), "{hits:?}");
     });
 }

@@ -304,6 +304,30 @@ fn looking() {
     });
 }
 
+/// A place that was kept for a value which then went straight to a receiver.
+#[test]
+fn a_place_that_comes_free_is_seen() {
+    matrix(|_| {
+        let (s, r) = bounded(1);
+        let mut list = Select::new();
+        list.send(&s);
+        let chosen = list.select();
+        let receiver = gort::go(move || (r.recv(), r));
+        let looker = gort::go({
+            let s = s.clone();
+            move || {
+                let mut list = Select::new();
+                list.send(&s);
+                (0..2).map(|_| list.ready()).sum::<usize>()
+            }
+        });
+        settle();
+        chosen.send(&s, 1).unwrap();
+        let (got, _r) = receiver.join().unwrap();
+        assert_eq!((got, looker.join().unwrap()), (Ok(1), 0));
+    });
+}
+
 /// Several wait for something to look at, and each of them gets a value in the end.
 #[test]
 fn many_look() {

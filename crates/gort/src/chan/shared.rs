@@ -158,8 +158,7 @@ impl<T, E: End> Drop for Handle<T, E> {
             }
         }
         let leave = Leave(self.shared);
-        self.close();
-        E::last(self.shared());
+                E::last(self.shared());
         drop(leave);
     }
 }
