@@ -19,6 +19,7 @@ mod prim;
 mod sched;
 mod stack;
 mod throw;
+pub mod timer;
 
 pub use obj::g::{G, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};

@@ -17,7 +17,8 @@ pub(crate) use core::sync::atomic::{
 
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
-pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
+pub(crate) use gort_sys::raw::prctl_set_timerslack as set_timerslack;
+pub(crate) use gort_sys::raw::{futex_wait, futex_wait_until, futex_wake};
 use gort_sys::types::MembarrierCommand;
 
 /// Places in a P's run queue; a power of two.
@@ -105,7 +106,7 @@ impl<T> Link<T> {
     }
 
     #[inline(always)]
-    pub(crate) fn is(&self, what: &'static T) -> bool {
+    pub(crate) fn is(&self, what: &T) -> bool {
         core::ptr::eq(self.0.load(Ordering::Relaxed), what)
     }
 

@@ -25,6 +25,7 @@ pub mod runtime;
 mod scope;
 pub mod syscall;
 mod task;
+pub mod time;
 
 pub use boot::run;
 pub use builder::{Builder, go};
