@@ -55,8 +55,8 @@ const WATCHFUL: u64 = MILLI;
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
-/// Looks at nothing but idle Ps before the long sleep.
-const IDLE: u32 = 20;
+/// Looks at nothing but idle Ps before the long sleep; the time between them doubles.
+const IDLE: u32 = 3;
 
 /// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
@@ -97,7 +97,7 @@ unsafe extern "C" fn sysmon(_: usize) {
             1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
-        delay = delay.min(found.within).max(SHORTEST);
+        delay = delay.min(found.within).max(SHORTEST << idle);
     }
 }
 
