@@ -32,7 +32,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             }
             "parked" => parked(false),
             "parked-shared" => parked(true),
-            _ => return None,
+            _ => return crate::channels::run(workload),
         })
     })
 }

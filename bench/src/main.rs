@@ -3,6 +3,7 @@
 //! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by
 //! side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
+mod channels;
 mod go;
 mod may_peer;
 mod tokio_peer;
@@ -15,6 +16,10 @@ pub const BURST: u64 = 1_000_000;
 pub const TIMES: u64 = 200_000;
 /// Skynet's leaves.
 pub const LEAVES: u64 = 1_000_000;
+/// Values that go through channels.
+pub const VALUES: u64 = 3_000_000;
+/// The buffer of those that have one.
+pub const BUFFER: usize = 128;
 
 /// Runs `work`, which does `count` operations, and returns nanoseconds for each.
 pub fn measure(count: u64, work: impl FnOnce()) -> f64 {
@@ -40,7 +45,7 @@ fn main() {
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!("usage: gort-bench gort|tokio|may burst|join|yield|skynet");
+            eprintln!("usage: gort-bench gort|tokio|may WORKLOAD (see bench/compare.sh)");
             std::process::exit(2);
         }
     }

@@ -5,12 +5,13 @@
 //! (`stack/`), switches to it (`sched/worker.rs`, and straight from goroutine to goroutine in
 //! `sched/park.rs`), leaves it when it parks ([`gopark`]) and takes it up when it is made ready
 //! ([`goready`]), and takes it apart (`sched/exit.rs`). `obj/` has the three structures, `lock/`
-//! what blocks an M, `host.rs` what the program around must supply.
+//! what blocks an M, `host.rs` what the program around must supply. `chan/` is what goroutines talk by.
 //!
 //! Nothing here calls libc, allocates from the program's allocator, unwinds, or uses std.
 
 #![no_std]
 
+pub mod chan;
 pub mod host;
 mod lock;
 mod mem;

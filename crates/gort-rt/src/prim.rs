@@ -15,11 +15,13 @@ pub(crate) use core::sync::atomic::{
     AtomicI32, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
 };
 
+pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
+use gort_sys::raw::nanosleep;
 pub(crate) use gort_sys::raw::prctl_set_timerslack as set_timerslack;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wait_until, futex_wake};
-use gort_sys::types::MembarrierCommand;
+use gort_sys::types::{MembarrierCommand, Timespec};
 
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
@@ -30,9 +32,28 @@ pub(crate) const PROCS: usize = 1024;
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
 
-/// A full fence on every running thread of the process; whether it could be had.
+/// At most so many values are in one segment of a channel that grows.
+pub(crate) const SEGMENT: usize = 128;
+
+/// How many counts of sleeping threads there are; a power of two.
+pub(crate) const BUCKETS: usize = 64;
+
+/// Half of a full fence: between this and a [`membarrier`] on another thread it is as if both were
+/// full fences. Costs nothing.
+#[inline(always)]
+pub(crate) fn light_fence() {
+    core::sync::atomic::compiler_fence(Ordering::SeqCst);
+}
+
+/// A full fence on every running thread of the process; whether it could be had. Costs some
+/// microseconds.
+#[cold]
 pub(crate) fn membarrier() -> bool {
-    gort_sys::raw::membarrier(MembarrierCommand::PRIVATE_EXPEDITED, 0, 0).is_ok()
+    let fence = |command| gort_sys::raw::membarrier(command, 0, 0).is_ok();
+    // A process says once that it will do this, and again after `fork`.
+    fence(MembarrierCommand::PRIVATE_EXPEDITED)
+        || fence(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED)
+            && fence(MembarrierCommand::PRIVATE_EXPEDITED)
 }
 
 /// Around a `const fn` that makes atomics: loom's are made at run time, so that a model's version of
@@ -51,6 +72,16 @@ pub(crate) use global;
 /// Atomic null pointers.
 pub(crate) const fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     [const { AtomicPtr::new(core::ptr::null_mut()) }; N]
+}
+
+/// Puts the thread to sleep for so many nanoseconds, or a little more.
+pub(crate) fn nap(nanos: u32) {
+    let _ = nanosleep(&Timespec { sec: 0, nsec: nanos.into() }, None);
+}
+
+/// Atomic zeros.
+pub(crate) const fn zeros<const N: usize>() -> [AtomicU32; N] {
+    [const { AtomicU32::new(0) }; N]
 }
 
 /// Empty links.

@@ -16,6 +16,7 @@
 
 mod boot;
 mod builder;
+pub mod chan;
 mod debug;
 mod goexit;
 mod host;

@@ -7,7 +7,7 @@ use super::{keeper, stop, wake};
 use crate::obj::g::G;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
-use crate::prim::{Ordering, fence};
+use crate::prim::{Ordering, fence, nap};
 
 /// In so many rounds each of the global queues and the ring goes first once, or two goroutines that keep
 /// readying each other by way of `next` would starve them. Go's number for the global queue.
@@ -16,8 +16,10 @@ const FAIR_TICKS: usize = 61;
 /// Rounds of looking at every other P.
 const STEAL_ROUNDS: usize = 4;
 
-/// How often to pause before taking what a running P has in front: 1 to 3 microseconds.
-const NEXT_PATIENCE: usize = 40;
+/// Nanoseconds to sleep before taking what a running P has in front. The kernel makes some 50
+/// microseconds of it. Who sleeps here counts as spinning all the while, and takes nothing from two
+/// goroutines that ready each other at the victim's. Go: `usleep(3)` in `runqgrab`.
+const NEXT_PATIENCE: u32 = 3_000;
 
 /// The next goroutine for `mp`, which has a P (maybe another one afterwards); sleeps until there is
 /// one. On g0.
@@ -122,9 +124,7 @@ fn next_is_left(victim: &'static P) -> bool {
         return false;
     }
     if victim.status() == PStatus::Running {
-        for _ in 0..NEXT_PATIENCE {
-            core::hint::spin_loop();
-        }
+        nap(NEXT_PATIENCE);
     }
     victim.runq.next() == next
 }

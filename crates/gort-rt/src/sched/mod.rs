@@ -49,6 +49,7 @@ pub(crate) mod lockm;
 pub(crate) mod own;
 pub(crate) mod park;
 pub(crate) mod preempt;
+pub(crate) mod rand;
 pub(crate) mod retake;
 pub(crate) mod runq;
 pub(crate) mod spawn;

@@ -14,7 +14,7 @@ use super::fire::is_due;
 use super::{door, exit, preempt, spawn, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
-use crate::obj::m::M;
+use crate::obj::m::{self, M};
 use crate::obj::p::P;
 use crate::prim::Ordering;
 use crate::throw::throw;
@@ -45,6 +45,14 @@ pub enum WaitReason {
     Join = 1,
     /// For whatever the program says.
     Park,
+    /// To send on a channel.
+    ChanSend,
+    /// To receive from a channel.
+    ChanReceive,
+    /// For one of several channel operations.
+    Select,
+    /// For something that cannot happen.
+    Never,
     /// For another goroutine's blocking call to end: there are as many as may be.
     ThreadLimit,
     /// For a time to come.
@@ -78,10 +86,21 @@ pub fn gosched() {
 ///
 /// Must be called on a goroutine.
 pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
+    door::open(here());
+    gopark_raised(commit, arg, reason);
+}
+
+/// [`gopark`] by a caller who has raised `locks`, once; it is lowered again when this returns.
+///
+/// The caller need not have a P, and may hold locks that `commit` lets go: so nothing here waits
+/// before `commit` has been called, not even for a P.
+pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
     let gp = here();
-    door::open(gp);
     gp.waitreason.set(reason as usize);
-    leave(gp, commit as *const () as usize, arg);
+    match gp.mp().p.held() {
+        Ok(Some(_)) => leave(gp, commit as *const () as usize, arg),
+        _ => leave_without_p(gp, commit as *const () as usize, arg),
+    }
     gp.waitreason.set(0);
     slot::unlock();
 }
@@ -89,17 +108,25 @@ pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
 /// Makes a parked goroutine runnable. From any thread, by the one party that has taken the
 /// goroutine from where its `commit` put it; twice is a throw. Go: `goready`.
 pub fn goready(gp: &'static G) {
-    let pp = door::open_anywhere();
+    door::open_anywhere();
+    goready_raised(gp);
+    slot::unlock();
+}
+
+/// [`goready`] by a caller who has raised `locks`, and need not have a P.
+pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
-    match pp {
+    match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
             pp.readied.set(pp.schedtick.get());
             runqput(pp, gp, true);
+            wake_another();
         }
-        None => SCHED.lock().globrunqput_urgent(gp),
+        None => {
+            SCHED.lock().globrunqput_urgent(gp);
+            wake::wakep();
+        }
     }
-    wake::wakep();
-    slot::unlock();
 }
 
 /// Ends the goroutine.
@@ -117,10 +144,17 @@ pub(crate) fn gopreempt(gp: &'static G) {
 }
 
 /// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
-/// Its M, which can run nothing, sleeps.
 pub(crate) fn requeue(gp: &'static G, line: door::Line) {
-    gp.after.set(REQUEUE);
-    gp.after_arg.set(usize::from(line == door::Line::Waited));
+    leave_without_p(gp, REQUEUE, usize::from(line == door::Line::Waited));
+}
+
+/// [`leave`] by way of g0, where the M, which can run nothing, goes to sleep.
+fn leave_without_p(gp: &'static G, after: usize, arg: usize) {
+    gp.after.set(after);
+    gp.after_arg.set(arg);
+    if SCHED.forked.load(Ordering::Relaxed) != 0 {
+        return alone(after);
+    }
     let mp = gp.mp();
     let from = core::ptr::from_ref(gp).expose_provenance();
     // SAFETY: nobody is on g0 while its M runs a goroutine.
@@ -252,8 +286,8 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
     }
 }
 
-/// Between two goroutines the one that was left is in no queue, so an M that looks just then goes to
-/// sleep: now that it is in one, it counts as new work for the other Ps, if there are any.
+/// There is new work in our own queue: for the other Ps, if there are any. What was left between two
+/// goroutines counts as new, for it was in no queue, and an M that looked just then went to sleep.
 #[inline(always)]
 fn wake_another() {
     if SCHED.procs() > 1 {

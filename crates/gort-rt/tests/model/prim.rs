@@ -8,6 +8,7 @@
 //! As in `src/prim.rs`: a link holds null or what was a `&'static T`.
 
 use gort_sys::types::Timespec;
+pub(crate) use loom::cell::Cell;
 pub(crate) use loom::hint::spin_loop;
 pub(crate) use loom::sync::atomic::{AtomicPtr, AtomicU32, AtomicUsize, Ordering, fence};
 use loom::sync::{Condvar, Mutex};
@@ -17,19 +18,38 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
+pub(crate) const SEGMENT: usize = 2;
+pub(crate) const BUCKETS: usize = 1;
 
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
 }
 pub(crate) use const_fn;
 
-#[allow(unused_macros, reason = "only `state.rs` has one")]
+#[allow(unused_macros, reason = "only some files have one")]
 macro_rules! global {
-    (pub(crate) static $name:ident: $type:ty = $value:expr;) => {
+    ($vis:vis static $name:ident: $type:ty = $value:expr;) => {
         loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
     };
 }
 pub(crate) use global;
+
+/// Loom knows no membarrier, so that both halves are whole fences.
+pub(crate) fn light_fence() {
+    fence(Ordering::SeqCst);
+}
+
+pub(crate) fn membarrier() -> bool {
+    fence(Ordering::SeqCst);
+    true
+}
+
+pub(crate) fn zeros<const N: usize>() -> [AtomicU32; N] {
+    std::array::from_fn(|_| AtomicU32::new(0))
+}
+
+/// No time passes here.
+pub(crate) fn nap(_: u32) {}
 
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))

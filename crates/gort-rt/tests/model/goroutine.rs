@@ -1,0 +1,102 @@
+//! Goroutines in models: threads that say they are one.
+//!
+//! Parking calls the commit when the "stack" has been left, as the scheduler does; whoever readies a
+//! goroutine before that is caught.
+
+pub(crate) mod obj {
+    pub(crate) mod g {
+        use crate::prim::{AtomicU32, Ordering::Relaxed};
+        use loom::sync::Notify;
+        use std::cell::Cell;
+
+        pub(crate) struct G {
+            pub(crate) ready: Notify,
+            /// Whether somebody is on its stack.
+            pub(crate) on_stack: AtomicU32,
+            /// How often it has been readied.
+            pub(crate) readied: AtomicU32,
+        }
+
+        impl std::fmt::Debug for G {
+            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("G")
+            }
+        }
+
+        loom::thread_local! {
+            static HERE: Cell<Option<&'static G>> = Cell::new(None);
+        }
+
+        pub(crate) fn current() -> Option<&'static G> {
+            HERE.with(Cell::get)
+        }
+
+        /// The calling thread is a goroutine from here on.
+        pub(crate) fn become_goroutine() {
+            let gp = Box::leak(Box::new(G {
+                ready: Notify::new(),
+                on_stack: AtomicU32::new(1),
+                readied: AtomicU32::new(0),
+            }));
+            HERE.with(|here| here.set(Some(gp)));
+            assert_eq!(gp.on_stack.load(Relaxed), 1);
+        }
+    }
+
+    pub(crate) mod m {
+        use crate::prim::Word;
+
+        pub(crate) struct M {
+            pub(crate) ranks: Word,
+        }
+
+        pub(crate) fn current() -> Option<&'static M> {
+            None
+        }
+    }
+}
+
+pub(crate) mod park {
+    use super::obj::g::{G, current};
+    use crate::prim::Ordering::{Acquire, Relaxed, Release};
+    use gort_sys::context::slot;
+
+    pub(crate) enum WaitReason {
+        ChanSend,
+        ChanReceive,
+        Select,
+        Never,
+    }
+
+    pub(crate) fn gopark_raised(commit: fn(&'static G, usize) -> bool, arg: usize, _: WaitReason) {
+        let gp = current().unwrap();
+        let before = gp.readied.load(Relaxed);
+        gp.on_stack.store(0, Relaxed);
+        assert!(commit(gp, arg), "nothing here calls off a park");
+        // Loom's `wait` may come back once for nothing. Acquire: with `goready`, as the run queue that
+        // hands the goroutine over.
+        while gp.readied.load(Acquire) == before {
+            gp.ready.wait();
+        }
+        gp.on_stack.store(1, Relaxed);
+        slot::unlock();
+    }
+
+    pub(crate) fn goready_raised(gp: &'static G) {
+        assert_eq!(gp.on_stack.load(Relaxed), 0, "readied while on its stack");
+        gp.readied.fetch_add(1, Release);
+        gp.ready.notify();
+    }
+}
+
+pub(crate) mod throw {
+    pub(crate) fn throw(what: &str) -> ! {
+        panic!("{what}")
+    }
+}
+
+pub(crate) mod rand {
+    pub(crate) fn cheaprandn(_: u32) -> u32 {
+        0
+    }
+}

@@ -1,0 +1,162 @@
+//! What the handles of a channel share.
+//!
+//! # Safety
+//!
+//! A [`Handle`] is counted at its end of the channel, so what it points to is there. The last handle
+//! of an end closes the channel; the last end frees it.
+
+#![allow(unsafe_code)]
+
+use gort_rt::chan::{Hchan, Memory};
+use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
+use std::ops::Deref;
+use std::ptr::NonNull;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+/// The program's allocator.
+pub(crate) enum Heap {}
+
+// SAFETY: as the global allocator promises.
+unsafe impl Memory for Heap {
+    fn alloc(layout: Layout) -> NonNull<u8> {
+        // SAFETY: the layout is not empty, by the trait's contract.
+        let at = unsafe { alloc(layout) };
+        NonNull::new(at).unwrap_or_else(|| handle_alloc_error(layout))
+    }
+
+    unsafe fn dealloc(at: NonNull<u8>, layout: Layout) {
+        // SAFETY: the caller's contract.
+        unsafe { dealloc(at.as_ptr(), layout) };
+    }
+}
+
+/// A channel and how many handles it has.
+pub(crate) struct Shared<T> {
+    hchan: Hchan<T, Heap>,
+    senders: AtomicUsize,
+    receivers: AtomicUsize,
+    /// Whether one end has no handles any more.
+    half: AtomicBool,
+}
+
+/// One of the ends.
+pub(crate) trait End {
+    fn count<T>(shared: &Shared<T>) -> &AtomicUsize;
+
+    /// What its last handle does after it has closed the channel.
+    fn last<T>(shared: &Shared<T>);
+}
+
+/// Where values are sent.
+pub(crate) enum Sending {}
+
+impl End for Sending {
+    fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
+        &shared.senders
+    }
+
+    fn last<T>(_: &Shared<T>) {}
+}
+
+/// Where they are received.
+pub(crate) enum Receiving {}
+
+impl End for Receiving {
+    fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
+        &shared.receivers
+    }
+
+    /// Nobody will receive what is left.
+    fn last<T>(shared: &Shared<T>) {
+        /// Goes on if dropping one has panicked.
+        struct Rest<'a, T>(&'a Hchan<T, Heap>);
+        impl<T> Drop for Rest<'_, T> {
+            fn drop(&mut self) {
+                while self.0.recv().is_some() {}
+            }
+        }
+        let rest = Rest(&shared.hchan);
+        while rest.0.recv().is_some() {}
+    }
+}
+
+/// A counted pointer from one end.
+pub(crate) struct Handle<T, E: End> {
+    shared: NonNull<Shared<T>>,
+    end: std::marker::PhantomData<E>,
+}
+
+/// A channel with one handle at each end. None if it would be larger than anything can be.
+pub(crate) fn new<T>(
+    capacity: Option<usize>,
+) -> Option<(Handle<T, Sending>, Handle<T, Receiving>)> {
+    let shared = NonNull::from(Box::leak(Box::new(Shared {
+        hchan: Hchan::new(capacity)?,
+        senders: AtomicUsize::new(1),
+        receivers: AtomicUsize::new(1),
+        half: AtomicBool::new(false),
+    })));
+    Some((
+        Handle { shared, end: std::marker::PhantomData },
+        Handle { shared, end: std::marker::PhantomData },
+    ))
+}
+
+impl<T, E: End> Handle<T, E> {
+    #[inline(always)]
+    fn shared(&self) -> &Shared<T> {
+        // SAFETY: see the module.
+        unsafe { self.shared.as_ref() }
+    }
+
+    /// Whether both are of one channel.
+    pub(crate) fn is_same(&self, other: &Handle<T, E>) -> bool {
+        self.shared == other.shared
+    }
+}
+
+impl<T, E: End> Deref for Handle<T, E> {
+    type Target = Hchan<T, Heap>;
+
+    #[inline(always)]
+    fn deref(&self) -> &Hchan<T, Heap> {
+        &self.shared().hchan
+    }
+}
+
+impl<T, E: End> Clone for Handle<T, E> {
+    fn clone(&self) -> Handle<T, E> {
+        // Relaxed: as in `Arc`: who clones has a handle already.
+        let before = E::count(self.shared()).fetch_add(1, Ordering::Relaxed);
+        if before > isize::MAX as usize {
+            // Handles have been leaked until the count is about to overflow.
+            std::process::abort();
+        }
+        Handle { shared: self.shared, end: self.end }
+    }
+}
+
+impl<T, E: End> Drop for Handle<T, E> {
+    fn drop(&mut self) {
+        // AcqRel: whatever was done by a handle is done before the last one goes on.
+        if E::count(self.shared()).fetch_sub(1, Ordering::AcqRel) != 1 {
+            return;
+        }
+        /// This end is done with the channel, even if dropping values has panicked.
+        struct Leave<T>(NonNull<Shared<T>>);
+        impl<T> Drop for Leave<T> {
+            fn drop(&mut self) {
+                // SAFETY: the other end is still there, or has left it to us.
+                // AcqRel: as above, for the other end.
+                if unsafe { self.0.as_ref() }.half.swap(true, Ordering::AcqRel) {
+                    // SAFETY: made by `Box::leak`; neither end uses it any more.
+                    drop(unsafe { Box::from_raw(self.0.as_ptr()) });
+                }
+            }
+        }
+        let leave = Leave(self.shared);
+        self.close();
+        E::last(self.shared());
+        drop(leave);
+    }
+}
