@@ -27,6 +27,7 @@
 use super::base::{Base, Promise, Side};
 use super::hchan::{AnyChannel, Channel, Found};
 use super::waitq::{Held, Outcome, Sudog, Waiter, Wakes, release};
+use crate::prim::Cell;
 use crate::sched::park::WaitReason;
 use crate::sched::rand::cheaprandn;
 use core::ptr::{NonNull, null_mut};
@@ -40,12 +41,15 @@ pub struct Case<'a> {
     /// Where a received value goes.
     to: *mut (),
     sudog: Sudog,
+    /// Which of the cases is the one that waits first, second, and so on, in the place of the first,
+    /// second, and so on.
+    turn: Cell<u32>,
 }
 
 impl<'a> Case<'a> {
     /// To send, by a promise.
     pub fn send(channel: AnyChannel<'a>) -> Case<'a> {
-        Case { channel: Some(channel.0), side: Side::Send, to: null_mut(), sudog: Sudog::new() }
+        Case::new(Some(channel), Side::Send, null_mut())
     }
 
     /// To receive.
@@ -55,8 +59,12 @@ impl<'a> Case<'a> {
     /// `to` has room for a value of the channel's until the end of [`select`], which says whether
     /// there is one.
     pub unsafe fn receive(channel: Option<AnyChannel<'a>>, to: *mut ()) -> Case<'a> {
+        Case::new(channel, Side::Receive, to)
+    }
+
+    fn new(channel: Option<AnyChannel<'a>>, side: Side, to: *mut ()) -> Case<'a> {
         let channel = channel.map(|channel| channel.0);
-        Case { channel, side: Side::Receive, to, sudog: Sudog::new() }
+        Case { channel, side, to, sudog: Sudog::new(), turn: Cell::new(0) }
     }
 
     fn base(&self) -> Option<&'a Base> {
@@ -198,6 +206,15 @@ fn wait(cases: &[Case<'_>], held: &[Held], how: How) -> Option<(usize, Chosen)> 
     let waiter = Waiter::new();
     let mut wakes = Wakes::none();
     for (i, case) in cases.iter().enumerate() {
+        case.turn.set(i as u32);
+    }
+    // Of several cases at one channel the first that waits is the first that is found.
+    if !how.biased && held.len() < cases.len() {
+        shuffle(cases);
+    }
+    for turn in cases {
+        let i = turn.turn.get() as usize;
+        let Some(case) = cases.get(i) else { continue };
         let Some(base) = case.base() else { continue };
         case.sudog.set_case(&waiter, case.to, i);
         base.wait(case.side, &case.sudog, &mut wakes);
@@ -290,6 +307,15 @@ fn order(held: &[Held]) -> &[Held] {
         }
     }
     held.split_at_checked(kept).map_or(held, |(used, _)| used)
+}
+
+/// Any order of turns, with the same probability (Fisher and Yates).
+fn shuffle(cases: &[Case<'_>]) {
+    for (i, case) in cases.iter().enumerate() {
+        let other = cases.get(cheaprandn(i as u32 + 1) as usize).unwrap_or(case);
+        let turn = case.turn.replace(other.turn.get());
+        other.turn.set(turn);
+    }
 }
 
 /// Lets the latch at `at` sink to its place in the heap.

@@ -10,6 +10,7 @@
 use gort_rt::chan::{Hchan, Memory};
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::Deref;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -66,17 +67,19 @@ impl End for Receiving {
         &shared.receivers
     }
 
-    /// Nobody will receive what is left.
+    /// Nobody will receive what is left. All of it is dropped, even if that panics.
     fn last<T>(shared: &Shared<T>) {
-        /// Goes on if dropping one has panicked.
-        struct Rest<'a, T>(&'a Hchan<T, Heap>);
-        impl<T> Drop for Rest<'_, T> {
-            fn drop(&mut self) {
-                while self.0.recv().is_some() {}
+        let mut panicked = None;
+        while let Some(item) = shared.hchan.recv() {
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(item))) {
+                panicked.get_or_insert(payload);
             }
         }
-        let rest = Rest(&shared.hchan);
-        while rest.0.recv().is_some() {}
+        if let Some(payload) = panicked
+            && !std::thread::panicking()
+        {
+            resume_unwind(payload);
+        }
     }
 }
 
