@@ -18,6 +18,7 @@ pub(crate) use core::sync::atomic::{
 pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
+pub(crate) use gort_sys::vdso::nanotime;
 use gort_sys::raw::nanosleep;
 pub(crate) use gort_sys::raw::prctl_set_timerslack as set_timerslack;
 pub(crate) use gort_sys::raw::{futex_wait, futex_wait_until, futex_wake};

@@ -179,6 +179,13 @@ impl Base {
         self.notify(wakes);
     }
 
+    /// Somebody does not wait in the queue of `side` any more.
+    pub(crate) fn give_up(&self, side: Side, sudog: &Sudog) {
+        self.enter();
+        self.queue(side).remove(sudog);
+        self.leave(Wakes::none());
+    }
+
     /// Waits until something changes.
     pub(crate) fn watch(&self, sudog: &Sudog) {
         self.watchers.enqueue(sudog);
@@ -265,7 +272,7 @@ impl Promise {
             Outcome::Closed => Some(Promise(Due::Closed)),
             Outcome::Room => Some(Promise(Due::Room)),
             Outcome::Meet(receiver) => Some(Promise(Due::Meet(receiver))),
-            Outcome::Waiting | Outcome::Done | Outcome::Again => None,
+            Outcome::Waiting | Outcome::Done | Outcome::Again | Outcome::TimedOut => None,
         }
     }
 }

@@ -69,6 +69,10 @@ pub struct G {
     pub(crate) alllink: Link<G>,
     /// The timer that wakes it, once it has slept. Kept for the next life.
     pub(crate) timer: Link<Timer>,
+    /// The timer that ends its waiting for something else, once it has waited with one.
+    pub(crate) alarm: Link<Timer>,
+    /// What the alarm looks at: see `chan/wait.rs`.
+    pub(crate) waiter: Word,
 }
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
@@ -104,6 +108,8 @@ impl G {
             name_len: Word::new(0),
             alllink: Link::none(),
             timer: Link::none(),
+            alarm: Link::none(),
+            waiter: Word::new(0),
         }
     }
 

@@ -34,6 +34,7 @@
 //! heap written down in it: then each level of the heap costs a cache miss more. A timing wheel: it
 //! would have to wake up for nothing, or be coarse.
 
+pub(crate) mod alarm;
 mod heap;
 mod pool;
 mod sleep;
