@@ -31,4 +31,5 @@ pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
+pub use throw::throw;
 pub use sched::threads::{set_max_blocked, set_max_threads};

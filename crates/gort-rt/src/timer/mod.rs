@@ -46,7 +46,7 @@ mod timers;
 pub(crate) use pool::abandon;
 pub use pool::Owned;
 pub use sleep::sleep;
-pub(crate) use state::NEVER;
+pub use state::NEVER;
 pub use timer::Function;
 pub(crate) use timer::Timer;
 pub(crate) use timers::Timers;
@@ -66,7 +66,7 @@ pub fn deadline(nanos: u64) -> u64 {
 /// Sets `timer`, and returns whether it was set.
 #[inline]
 fn set(timer: &'static Timer, when: u64) -> Result<bool, Errno> {
-    match timer.postpone(when) {
+    match timer.postpone(when, false) {
         Some(was_set) => Ok(was_set),
         None => set_slow(timer, when),
     }

@@ -62,6 +62,13 @@ impl Owned {
         set(self.0, when.min(state::NEVER))
     }
 
+    /// Sets it to `when` if it is set already, to no later time than that; whether it was. It
+    /// is the quicker part of [`set`](Owned::set), and never waits.
+    #[inline]
+    pub fn delay(&self, when: u64) -> bool {
+        self.0.postpone(when.min(state::NEVER), true).is_some()
+    }
+
     /// Stops it, and returns whether it was set and had not fired. If it had, its function has
     /// returned. What waits is as for [`set`](Owned::set). Go: `stopTimer`.
     #[inline]

@@ -28,7 +28,7 @@ const FLAGS: u64 = HEAPED | DEAD | RUNNING;
 const SHIFT: u32 = FLAGS.count_ones();
 
 /// Later than all that comes: a clock of 61 bits that counts nanoseconds ends after 73 years.
-pub(crate) const NEVER: u64 = u64::MAX >> SHIFT;
+pub const NEVER: u64 = u64::MAX >> SHIFT;
 
 /// What a timer's word said.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

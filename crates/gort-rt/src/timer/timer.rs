@@ -102,13 +102,18 @@ impl Timer {
         write();
     }
 
-    /// Sets it to a time no earlier than the one it has, if it is in a heap: Whether it was set before;
-    /// none if that is not so. The fast part of [`set`](Timer::set), for which no heap is needed.
+    /// Sets it to a time no earlier than the one it has, if it is in a heap and, for `only_set`, is set.
+    /// Whether it was set before; none if that is not so. The fast part of [`set`](Timer::set), for
+    /// which no heap is needed.
     #[inline]
-    pub(crate) fn postpone(&self, when: u64) -> Option<bool> {
+    pub(crate) fn postpone(&self, when: u64, only_set: bool) -> Option<bool> {
         loop {
             let state = self.state.get();
-            if !state.is_heaped() || state.is_running() || when < state.when() {
+            if !state.is_heaped()
+                || state.is_running()
+                || when < state.when()
+                || only_set && state.is_dead()
+            {
                 return None;
             }
             if self.state.arm(state, when) {
@@ -134,7 +139,7 @@ impl Timer {
         when: u64,
     ) -> Result<Option<Set>, Errno> {
         loop {
-            if let Some(was_set) = self.postpone(when) {
+            if let Some(was_set) = self.postpone(when, false) {
                 return Ok(Some(Set { was_set, first: false }));
             }
             let state = self.state.get();

@@ -15,7 +15,7 @@
 
 use super::channel::{Receiver, Sender};
 use super::error::{RecvError, SendError};
-pub use gort_rt::chan::{Case, Chosen};
+pub use gort_rt::chan::{Case, Chosen, Wait};
 use gort_rt::chan::{Held, How, Promise};
 use std::mem::MaybeUninit;
 
@@ -39,7 +39,7 @@ pub fn send<T>(sender: &Sender<T>) -> Case<'_> {
 pub fn choose<const N: usize>(
     cases: [Case<'_>; N],
     biased: bool,
-    wait: bool,
+    wait: Wait,
 ) -> Option<(usize, Chosen)> {
     let held = [const { Held::new() }; N];
     gort_rt::chan::select(&cases, &held, How { biased, wait })
@@ -277,7 +277,7 @@ macro_rules! __select {
         }
     };
     (@bind ($biased:tt) () ($([($case:expr) $($bound:tt)*])*) ()) => {
-        match $crate::chan::macros::choose([$($case),*], $biased, true) {
+        match $crate::chan::macros::choose([$($case),*], $biased, $crate::chan::macros::Wait::Ever) {
             ::core::option::Option::Some((index, chosen)) => {
                 $crate::__select!(@chosen index chosen (0) $([$($bound)*])*)
             }
@@ -285,7 +285,7 @@ macro_rules! __select {
         }
     };
     (@bind ($biased:tt) () ($([($case:expr) $($bound:tt)*])*) (default $body:tt)) => {
-        match $crate::chan::macros::choose([$($case),*], $biased, false) {
+        match $crate::chan::macros::choose([$($case),*], $biased, $crate::chan::macros::Wait::Not) {
             ::core::option::Option::Some((index, chosen)) => {
                 $crate::__select!(@chosen index chosen (0) $([$($bound)*])*)
             }

@@ -1,12 +1,24 @@
-//! Time: sleeping.
+//! Time: sleeping, timers, tickers.
+//!
+//! Spans are std's [`Duration`], moments its [`Instant`](std::time::Instant), and the clock is the
+//! monotonic one. How exactly a timer fires is up to the kernel, which is asked to be precise; a process
+//! whose goroutines all wait sleeps until the first timer is due. A span that is longer than the clock
+//! can tell (some 73 years after the machine was started) never ends.
+
+pub(crate) mod clock;
+mod func;
+mod ticker;
+mod timeout;
+mod timer;
+
+pub use ticker::Ticker;
+pub use timeout::{Elapsed, timeout};
+pub use timer::Timer;
 
 use std::time::Duration;
 
-/// Sleeps for `duration` or a little longer; not at all if it is zero, and for ever if it is more than
-/// the clock can tell. What waits: the goroutine, or the thread if it is an ordinary one. Go:
-/// `time.Sleep`.
-///
-/// How much longer is up to the kernel: it is asked to be precise.
+/// Sleeps for `duration` or a little longer; not at all if it is zero. What waits: the goroutine, or the
+/// thread if it is an ordinary one. Nothing is allocated. Go: `time.Sleep`.
 ///
 /// ```
 /// use std::time::{Duration, Instant};
@@ -17,13 +29,10 @@ use std::time::Duration;
 /// assert!(start.elapsed() >= Duration::from_millis(10));
 /// ```
 pub fn sleep(duration: Duration) {
-    let asleep = gort_rt::current().is_some() && gort_rt::timer::sleep(nanos(duration)).is_ok();
+    let asleep =
+        gort_rt::current().is_some() && gort_rt::timer::sleep(clock::nanos(duration)).is_ok();
     if !asleep {
-        // Or there was no memory for the timer: sysmon sees that the thread sleeps.
+        // Or there was no memory for the goroutine's timer: sysmon sees that the thread sleeps.
         std::thread::sleep(duration);
     }
-}
-
-fn nanos(duration: Duration) -> u64 {
-    u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
 }
