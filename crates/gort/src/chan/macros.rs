@@ -312,6 +312,7 @@ macro_rules! __select {
         if $index == $at {
             // SAFETY: this sender's case was chosen.
             let due = unsafe { $crate::chan::macros::Due::new($chosen, $sender) };
+            #[allow(unreachable_code, reason = "the value's expression may not return")]
             let result = due.send($m);
             let $result = result;
             $body

@@ -109,6 +109,15 @@ pub fn hop() {
     }
 }
 
+/// Gives others the time to get to where they wait, most of the time.
+pub fn settle() {
+    for _ in 0..10 {
+        gort::gosched();
+    }
+    std::thread::sleep(Duration::from_micros(100));
+    gort::gosched();
+}
+
 /// Runs `body(i)` on `count` goroutines at a time, and waits for all.
 pub fn all(count: usize, body: impl Fn(usize) + Sync) {
     gort::scope(|s| {
@@ -119,7 +128,8 @@ pub fn all(count: usize, body: impl Fn(usize) + Sync) {
     });
 }
 
-/// Panics with a message that begins with this are not printed while a [`quiet`] lives.
+/// Panics with a message that begins with this are not printed while a [`quiet`] lives, nor are those
+/// of a selected operation that is dropped.
 pub const ON_PURPOSE: &str = "on purpose";
 
 /// Ends the silence.
@@ -134,7 +144,9 @@ pub fn quiet() -> Quiet {
         gort::run(|| ());
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let purpose = info.payload_as_str().is_some_and(|text| text.starts_with(ON_PURPOSE));
+            let purpose = info.payload_as_str().is_some_and(|text| {
+                text.starts_with(ON_PURPOSE) || text.ends_with("without being completed")
+            });
             if !purpose || QUIET.load(Ordering::Relaxed) == 0 {
                 before(info);
             }
