@@ -207,6 +207,12 @@ impl Base {
         }
     }
 
+    /// Whoever waits to receive tries again.
+    pub(crate) fn look_again(&self, wakes: &mut Wakes) {
+        self.tell_all(&self.recvq, Outcome::Again, wakes);
+        self.notify(wakes);
+    }
+
     fn tell_all(&self, queue: &WaitQ, outcome: Outcome, wakes: &mut Wakes) {
         while let Some(sudog) = queue.dequeue() {
             // SAFETY: taken out of the queue.

@@ -239,6 +239,30 @@ impl<T, M: Memory> Hchan<T, M> {
         }
     }
 
+    /// Puts a value into the buffer, if there is room; of those who wait to receive each looks for itself
+    /// what it can have by now. A select for which several timers fire at about the same time can then
+    /// choose between them.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed or there is no room.
+    pub fn offer(&self, item: T) -> Result<(), Refused<T>> {
+        let base = &self.base;
+        base.enter();
+        if base.is_closed() || base.free.get() == 0 {
+            let closed = base.is_closed();
+            base.leave(Wakes::none());
+            return Err(if closed { Refused::Closed(item) } else { Refused::Full(item) });
+        }
+        let item = ManuallyDrop::new(item);
+        let mut wakes = Wakes::none();
+        // SAFETY: a place is free; the value is not dropped here.
+        unsafe { self.buf.push(base, &raw const *item) };
+        base.look_again(&mut wakes);
+        base.leave(wakes);
+        Ok(())
+    }
+
     /// Receives. What waits: the goroutine, or the thread if it is an ordinary one, until a value is
     /// there. None if the channel is closed and nothing is left in it. Go: `chanrecv`.
     #[inline]

@@ -1,6 +1,6 @@
 //! Channels at which time arrives.
 
-use super::channel::Receiver;
+use super::channel::{Receiver, bounded};
 use crate::time::{Ticker, Timer};
 use std::time::{Duration, Instant};
 
@@ -46,9 +46,17 @@ pub fn at(when: Instant) -> Receiver<Instant> {
 /// assert!(second > first);
 /// ```
 ///
+/// If `duration` is zero it is always about now, as fast as it is received.
+///
 /// # Panics
 ///
-/// If `duration` is zero, and as [`Timer::new`].
+/// As [`Timer::new`].
 pub fn tick(duration: Duration) -> Receiver<Instant> {
-    Ticker::new(duration).into_chan()
+    if !duration.is_zero() {
+        return Ticker::new(duration).into_chan();
+    }
+    let (now, receiver) = bounded(1);
+    let _ = now.try_send(Instant::now());
+    crate::go(move || while now.send(Instant::now()).is_ok() {});
+    receiver
 }

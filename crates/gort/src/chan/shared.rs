@@ -140,7 +140,7 @@ pub(crate) fn timed(period: u64) -> Result<Handle<Instant, Receiving>, Errno> {
 unsafe fn ring(shared: usize, when: u64) {
     // SAFETY: see `timed`.
     let shared = unsafe { &*std::ptr::with_exposed_provenance::<Shared<Instant>>(shared) };
-    let _ = shared.hchan.try_send(clock::instant_at(when));
+    let _ = shared.hchan.offer(clock::instant_at(when));
 }
 
 impl<T, E: End> Handle<T, E> {

@@ -42,18 +42,25 @@ impl Timer {
     /// When there is no memory for it, or the runtime cannot run on this system.
     #[doc(alias = "NewTimer")]
     pub fn new(duration: Duration) -> Timer {
-        Timer::with_channel(deadline(clock::nanos(duration)))
+        let timer = Timer::with_channel();
+        timer.reset(duration);
+        timer
     }
 
     pub(crate) fn at(moment: Instant) -> Timer {
-        Timer::with_channel(clock::nanos_at(moment))
+        let timer = Timer::with_channel();
+        let when = clock::nanos_at(moment);
+        if when <= deadline(0) {
+            timer.send(when);
+        } else {
+            timer.set(when);
+        }
+        timer
     }
 
-    fn with_channel(when: u64) -> Timer {
+    fn with_channel() -> Timer {
         ensure();
-        let timer = Timer { chan: memory(Receiver::timed(0)), func: None };
-        timer.set(when);
-        timer
+        Timer { chan: memory(Receiver::timed(0)), func: None }
     }
 
     /// A timer that has `f` called on a goroutine, `duration` from now. If it is not needed for anything
@@ -97,7 +104,7 @@ impl Timer {
         self.chan
     }
 
-    /// Sets it to `duration` from now. Whether it was set before: whether nothing has been received, or
+    /// Sets it to `duration` from now; if that is zero, the time is there when this returns. Whether it was set before: whether nothing has been received, or
     /// called, of that, and nothing will be. Go: `Timer.Reset`.
     ///
     /// # Panics
@@ -105,7 +112,20 @@ impl Timer {
     /// When there is no memory for it.
     #[inline]
     pub fn reset(&self, duration: Duration) -> bool {
-        self.set(deadline(clock::nanos(duration)))
+        let when = deadline(clock::nanos(duration));
+        if duration.is_zero() && self.func.is_none() {
+            let was_set = self.stop();
+            self.send(when);
+            return was_set;
+        }
+        self.set(when)
+    }
+
+    /// Its time has come.
+    fn send(&self, when: u64) {
+        if let Some(chan) = self.chan.handle() {
+            let _ = chan.offer(clock::instant_at(when));
+        }
     }
 
     fn set(&self, when: u64) -> bool {
