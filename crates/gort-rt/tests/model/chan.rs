@@ -16,7 +16,7 @@ pub(crate) mod sched {
     pub(crate) use super::goroutine::{park, rand};
 }
 
-pub(crate) use goroutine::{obj, throw};
+pub(crate) use goroutine::{obj, throw, timer};
 
 use chan::{Hchan, Memory};
 use loom::thread::JoinHandle;
