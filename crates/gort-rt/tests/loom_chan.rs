@@ -1,5 +1,12 @@
 //! The real channels: each value arrives once and in order, whoever waits is woken, and what was
 //! written before a value was sent is seen with it. Between goroutines, threads, and both.
+//!
+//! Shown to fail: `Relaxed` for the Release or Acquire of a waiter's futex: "Causality violation". One
+//! of the queues not told that the channel is closed: "deadlock". The latch let go before the park
+//! instead of after it: "readied while on its stack". `Relaxed` for the Acquire in `Count::look`:
+//! neither open nor empty at any moment, and yet `Empty`. The end of a ring not led back to its
+//! beginning: values out of order.
+
 #![allow(
     dead_code,
     unused_imports,
@@ -13,7 +20,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw};
+use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw, timer};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use std::sync::Arc;
 

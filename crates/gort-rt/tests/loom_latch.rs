@@ -1,6 +1,10 @@
 //! The channels' lock excludes, hands over what was written under it, and loses no sleeper, also when
 //! locks share a word for their sleepers, as all do here.
 //!
+//! Shown to fail: `Relaxed` for the Release or the Acquire: the count is too low. No `light_fence`, or no
+//! `membarrier`: "deadlock". "Somebody" not said again by who has slept: "exceeded maximum number of
+//! branches".
+//!
 //! What makes it quick, the release without a fence, is in `tso_latch.rs`.
 
 #![allow(
@@ -16,7 +20,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{chan, lock, obj, sched, throw};
+use model::{chan, lock, obj, sched, throw, timer};
 
 use lock::Latch;
 use loom::thread;

@@ -1,6 +1,13 @@
 //! The real select: of several operations that become possible at the same time one happens, and the
 //! others are as if nothing had been; whoever waits is woken; nobody is left in a queue. Also with
 //! sends whose values are made when they are chosen, kept and broken.
+//!
+//! Shown to fail: a claim that always succeeds, a receive that lets nobody into the place that has come
+//! free, a sender who waits in vain for a receiver to come, a broken promise that nobody is told of,
+//! latches not taken in order, or a watcher not told when somebody comes to wait: "deadlock". The other
+//! queues not left: a stack is used that is no more. The sender of a promise woken before its receiver
+//! has parked: "readied while on its stack". A select that takes a broken promise for kept: it returns
+//! a value that is none.
 
 #![allow(
     dead_code,
@@ -15,15 +22,15 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw};
+use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw, timer};
 
-use chan::{Case, Chosen, Held, How, Promise, ready, select};
+use chan::{Case, Chosen, Held, How, Promise, Wait, ready, select};
 use prim::check;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-const WAIT: How = How { biased: false, wait: true };
-const TRY: How = How { biased: false, wait: false };
+const WAIT: How = How { biased: false, wait: Wait::Ever };
+const TRY: How = How { biased: false, wait: Wait::Not };
 
 /// What came of a select.
 #[derive(Debug, PartialEq)]

@@ -131,7 +131,11 @@ fn a_group_that_is_done_is_not_waited_for() {
                     group.add(1);
                 }
                 turn.wait();
-                if i == 0 { group.done() } else { group.wait() }
+                if i == 0 {
+                    group.done()
+                } else {
+                    group.wait()
+                }
                 turn.wait();
             }
         });

@@ -129,5 +129,5 @@ fn wake(sleepers: &AtomicU32) {
 #[inline(always)]
 fn sleepers(latch: &Latch) -> &'static AtomicU32 {
     // Channels are aligned to cache lines.
-    &SLEEPERS[core::ptr::from_ref(latch).addr() / 64 % BUCKETS]
+    &SLEEPERS[(core::ptr::from_ref(latch).addr() / 64) & (BUCKETS - 1)]
 }

@@ -12,6 +12,7 @@ use super::status::StatusWord;
 use crate::host::Room;
 use crate::prim::{AtomicU64, Link, Ordering, Word};
 use crate::stack::Slot;
+use crate::timer::Timer;
 use gort_sys::context::slot;
 
 /// A goroutine, or an M's scheduler stack (g0).
@@ -66,6 +67,12 @@ pub struct G {
     pub(crate) name_len: Word,
     /// The next in the list of all. Fixed once it is there.
     pub(crate) alllink: Link<G>,
+    /// The timer that wakes it, once it has slept. Kept for the next life.
+    pub(crate) timer: Link<Timer>,
+    /// The timer that ends its waiting for something else, once it has waited with one.
+    pub(crate) alarm: Link<Timer>,
+    /// What the alarm looks at: see `chan/wait.rs`.
+    pub(crate) waiter: Word,
 }
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
@@ -100,6 +107,9 @@ impl G {
             name: Word::new(0),
             name_len: Word::new(0),
             alllink: Link::none(),
+            timer: Link::none(),
+            alarm: Link::none(),
+            waiter: Word::new(0),
         }
     }
 

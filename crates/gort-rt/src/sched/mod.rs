@@ -43,6 +43,8 @@ pub(crate) mod completion;
 pub(crate) mod door;
 pub(crate) mod exit;
 pub(crate) mod find;
+pub(crate) mod fire;
+pub(crate) mod keeper;
 pub(crate) mod lockm;
 pub(crate) mod own;
 pub(crate) mod park;

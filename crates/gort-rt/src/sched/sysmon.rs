@@ -9,6 +9,7 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has run longer than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
+//! - timers that are due are fired, if all Ps are busy, or the M that should have done it is late;
 //! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
 //!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
 //!   and by their CPU clock first.
@@ -16,7 +17,8 @@
 //! # How often
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
-//! is not, and not at all while all Ps are idle: then it sleeps until an M gets a P.
+//! is not, and not at all while all Ps are idle: then it sleeps until an M gets a P. When a timer is
+//! due.
 //!
 //! # Safety
 //!
@@ -24,6 +26,8 @@
 
 #![allow(unsafe_code)]
 
+use super::fire::fire_all;
+use super::keeper;
 use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
 use super::state::SCHED;
@@ -33,7 +37,7 @@ use crate::host;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU64, Ordering, Word};
+use crate::prim::{AtomicU64, Ordering, Word, fence};
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet};
 use gort_sys::vdso::nanotime;
@@ -51,16 +55,16 @@ const WATCHFUL: u64 = MILLI;
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
-/// Looks at nothing but idle Ps before the long sleep.
-const IDLE: u32 = 20;
+/// Looks at nothing but idle Ps before the long sleep; the time between them doubles.
+const IDLE: u32 = 3;
 
 /// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
 
-/// How long the present nap is, in nanoseconds.
-static NAP: AtomicU64 = AtomicU64::new(0);
+/// Until when the present nap lasts; 0 between naps.
+static UNTIL: AtomicU64 = AtomicU64::new(0);
 
 /// Starts the thread.
 ///
@@ -76,7 +80,6 @@ unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     // The program's signal handlers are for other threads.
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
-    let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
     loop {
@@ -94,21 +97,29 @@ unsafe extern "C" fn sysmon(_: usize) {
             1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
-        delay = delay.min(found.within).max(SHORTEST);
+        delay = delay.min(found.within).max(SHORTEST << idle);
     }
 }
 
 /// Waits between two looks, unless [`hurry`] says otherwise.
 fn nap(time: u64) {
-    NAP.store(time, Ordering::Relaxed);
-    SCHED.sysmonnote.sleep_for(time);
+    let until = (nanotime() + time).min(keeper::watch());
+    UNTIL.store(until, Ordering::Relaxed);
+    // SeqCst: between `UNTIL` and the heaps' `next`, as `keeper::tell` has it the other way round.
+    fence(Ordering::SeqCst);
+    SCHED.sysmonnote.sleep_until(until.min(keeper::watch()));
     SCHED.sysmonnote.clear();
-    NAP.store(0, Ordering::Relaxed);
+    UNTIL.store(0, Ordering::Relaxed);
 }
 
 /// Somebody waits who should not have to wait for the end of a long nap.
 pub(crate) fn hurry() {
-    if NAP.load(Ordering::Relaxed) > MIN_RUN {
+    hurry_until(nanotime() + MIN_RUN);
+}
+
+/// Something is to be done at `when`.
+pub(crate) fn hurry_until(when: u64) {
+    if UNTIL.load(Ordering::Relaxed) > when {
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -182,6 +193,10 @@ fn look(now: u64) -> Found {
     let mut found = Found { acted: false, within: LONGEST };
     if SCHED.stopping() {
         return found;
+    }
+    if keeper::watch() <= now {
+        found.acted = true;
+        fire_all(None, now);
     }
     let mut take = false;
     for pp in SCHED.ps() {

@@ -7,11 +7,12 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::{template, thread};
+use super::{keeper, template, thread};
 use crate::obj::m::M;
 use crate::obj::p::P;
 use crate::prim::{Ordering, fence};
 use crate::throw::{Say, throw_with};
+use crate::timer::NEVER;
 use gort_sys::Errno;
 
 /// There is new work: sees to it that somebody looks for it, if a P is free to run it.
@@ -46,7 +47,7 @@ fn wakep_slow() {
 /// `nmspinning`.
 pub(crate) fn startm(pp: &'static P, spinning: bool) {
     let mut lists = SCHED.lock();
-    let Some(mp) = lists.midle.pop() else {
+    let Some(mp) = lists.mget() else {
         let id = lists.mnext;
         lists.mnext += 1;
         lists.mcount += 1;
@@ -175,5 +176,10 @@ pub(crate) fn handoffp(pp: &'static P) {
     fence(Ordering::SeqCst);
     if super::find::work_somewhere() {
         wakep();
+    }
+    // Its M may have left without looking at the timers.
+    pp.timer_news.set(0);
+    if pp.timers.next() != NEVER {
+        keeper::tell(pp.timers.next());
     }
 }

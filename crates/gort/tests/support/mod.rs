@@ -110,6 +110,15 @@ pub fn hop() {
     }
 }
 
+/// Gives others the time to get to where they wait, most of the time.
+pub fn settle() {
+    for _ in 0..10 {
+        gort::gosched();
+    }
+    std::thread::sleep(Duration::from_micros(100));
+    gort::gosched();
+}
+
 /// Runs `body(i)` on `count` goroutines at a time, and waits for all.
 pub fn all(count: usize, body: impl Fn(usize) + Sync) {
     gort::scope(|s| {
@@ -143,13 +152,6 @@ pub fn on_one_p(test: impl Fn() + Sync + Send) {
     gort::run(test);
 }
 
-/// Lets the others run, on one P until they wait.
-pub fn settle() {
-    for _ in 0..10 {
-        gort::gosched();
-    }
-}
-
 /// The text that `f` panics with, which is not printed.
 pub fn panics<T>(f: impl FnOnce() -> T) -> String {
     let _quiet = quiet();
@@ -163,7 +165,8 @@ pub fn panics<T>(f: impl FnOnce() -> T) -> String {
     }
 }
 
-/// Panics with a message that begins with this are not printed while a [`quiet`] lives.
+/// Panics with a message that begins with this are not printed while a [`quiet`] lives, nor are those
+/// of a selected operation that is dropped.
 pub const ON_PURPOSE: &str = "on purpose";
 
 /// Ends the silence.
@@ -183,7 +186,9 @@ pub fn quiet() -> Quiet {
         gort::run(|| ());
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
-            let purpose = info.payload_as_str().is_some_and(|text| text.starts_with(ON_PURPOSE));
+            let purpose = info.payload_as_str().is_some_and(|text| {
+                text.starts_with(ON_PURPOSE) || text.ends_with("without being completed")
+            });
             let quiet = purpose && QUIET.load(Ordering::Relaxed) != 0;
             if !quiet && !EXPECTED.get() {
                 before(info);
