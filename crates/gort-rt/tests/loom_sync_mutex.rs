@@ -19,7 +19,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
+use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync, timer};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use std::sync::Arc;
 use std::sync::Mutex as StdMutex;
@@ -143,4 +143,68 @@ fn trying_while_somebody_starves() {
             });
         });
     });
+}
+
+/// Beside one that lets go of it there are `others`: who wait for ever, or not. Who gives up leaves
+/// everything as if it had not come.
+fn give_up(others: &'static [(Kind, Option<u64>)], again: bool) {
+    let shared = Arc::new(Shared::default());
+    shared.mutex.lock();
+    let all: Vec<_> = others
+        .iter()
+        .map(|(kind, until)| {
+            let shared = shared.clone();
+            spawn(*kind, move || {
+                let got = match until {
+                    Some(until) => shared.mutex.lock_until(*until),
+                    None => {
+                        shared.mutex.lock();
+                        true
+                    }
+                };
+                if got {
+                    add(&shared);
+                }
+                u32::from(got)
+            })
+        })
+        .collect();
+    add(&shared);
+    if again {
+        shared.mutex.lock();
+        add(&shared);
+    }
+    let got: u32 = all.into_iter().map(|other| other.join().unwrap()).sum();
+    assert_eq!(shared.count.load(Relaxed), 1 + u32::from(again) + got);
+    assert!(shared.mutex.try_lock(), "it is free, and nobody is left");
+}
+
+/// A time that does not come by itself: the timer fires at any time.
+const SOME_TIME: Option<u64> = Some(u64::MAX);
+
+#[test]
+fn one_gives_up() {
+    for tick in [0, LONG] {
+        under(tick, 0, || check(3, || give_up(&[(Goroutine, SOME_TIME)], true)));
+        under(tick, 0, || check(3, || give_up(&[(Thread, SOME_TIME)], true)));
+    }
+}
+
+#[test]
+fn one_gives_up_and_another_does_not() {
+    for tick in [0, LONG] {
+        for kind in [(Goroutine, None), (Thread, None)] {
+            let others: &'static _ = Box::leak(Box::new([(Goroutine, SOME_TIME), kind]));
+            under(tick, 0, || check(2, || give_up(others, true)));
+        }
+    }
+}
+
+#[test]
+fn two_give_up() {
+    for tick in [0, LONG] {
+        under(tick, 0, || {
+            check(2, || give_up(&[(Goroutine, SOME_TIME), (Goroutine, SOME_TIME)], false));
+        });
+    }
 }

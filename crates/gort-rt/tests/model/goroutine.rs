@@ -105,6 +105,45 @@ pub(crate) mod park {
 
 /// Alarms, with no clock: one that is set may ring at once, or at any time after that.
 pub(crate) mod timer {
+    use gort_sys::Errno;
+    use loom::thread::JoinHandle;
+    use std::cell::Cell;
+
+    /// A timer that is set once.
+    pub struct Owned {
+        function: unsafe fn(usize, u64),
+        arg: usize,
+        thread: Cell<Option<JoinHandle<()>>>,
+    }
+
+    impl Owned {
+        #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+        pub(crate) unsafe fn new(
+            function: unsafe fn(usize, u64),
+            arg: usize,
+            _: u64,
+        ) -> Result<Owned, Errno> {
+            Ok(Owned { function, arg, thread: Cell::new(None) })
+        }
+
+        #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+        pub(crate) fn set(&self, when: u64) -> Result<bool, Errno> {
+            let (function, arg) = (self.function, self.arg);
+            // SAFETY: what `new` was promised.
+            self.thread.set(Some(loom::thread::spawn(move || unsafe { function(arg, when) })));
+            Ok(false)
+        }
+    }
+
+    /// It fires all the same, in vain.
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            if let Some(thread) = self.thread.take() {
+                thread.join().unwrap();
+            }
+        }
+    }
+
     pub(crate) mod alarm {
         use crate::obj::g::G;
 
