@@ -1,6 +1,6 @@
 //! Moments, as std and as the runtime have them.
 
-use gort_rt::timer::NEVER;
+use gort_rt::timer::{NEVER, deadline};
 use gort_sys::vdso::nanotime;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
@@ -29,6 +29,11 @@ pub(crate) fn start() {
 /// The span in nanoseconds; all there are if it is longer.
 pub(crate) fn nanos(duration: Duration) -> u64 {
     u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)
+}
+
+/// The moment that is `duration` from now, in nanoseconds of the runtime's clock.
+pub(crate) fn nanos_from_now(duration: Duration) -> u64 {
+    deadline(nanos(duration))
 }
 
 /// The moment in nanoseconds of the runtime's clock. [`NEVER`] if that does not reach so far.
