@@ -5,7 +5,9 @@
 //! is too low. Without counting who waits, without taking `WOKEN` over or away, or leaving it to the
 //! spinner: "deadlock". Without setting `WOKEN` by waking, or waking although it is set, or letting go
 //! of a lock that is handed on: two have it. `STARVING` left by the last, or without counting it out:
-//! "nobody is left". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
+//! "nobody is left". `STARVING` cleared by the last to wait by a load and a store, or not by the last to
+//! give up; who gives up not counted out, or although somebody is about to wake it; a lock handed on when
+//! all have given up: "nobody is left", or "deadlock". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
 
 #![allow(
     dead_code,

@@ -2,6 +2,13 @@
 //!
 //! Parking calls the commit when the "stack" has been left, as the scheduler does; whoever readies a
 //! goroutine before that is caught.
+//!
+//! # Safety
+//!
+//! A timer's function is called with its argument at most once after it was set, and has returned when the
+//! timer is gone.
+
+#![allow(unsafe_code)]
 
 pub(crate) mod obj {
     pub(crate) mod g {

@@ -3,7 +3,6 @@
 #[path = "../../src/sync/mod.rs"]
 pub(crate) mod sync;
 
-#[allow(unsafe_code, reason = "see there")]
 #[path = "goroutine.rs"]
 mod goroutine;
 
