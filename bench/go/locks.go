@@ -37,6 +37,45 @@ func uncontended(n int) {
 	}
 }
 
+func readers(n int) {
+	var mu sync.RWMutex
+	count := 0
+	var group sync.WaitGroup
+	for i := 0; i < rivals; i++ {
+		group.Go(func() {
+			seen := 0
+			for k := 0; k < n/rivals; k++ {
+				if k%10 == 0 {
+					mu.Lock()
+					count++
+					mu.Unlock()
+				} else {
+					mu.RLock()
+					seen += count
+					mu.RUnlock()
+				}
+			}
+			if seen < 0 {
+				panic("overflow")
+			}
+		})
+	}
+	group.Wait()
+	if count != n/10 {
+		panic("wrong count")
+	}
+}
+
+func groups(n int) {
+	for i := 0; i < n/rivals; i++ {
+		var group sync.WaitGroup
+		for k := 0; k < rivals; k++ {
+			group.Go(func() {})
+		}
+		group.Wait()
+	}
+}
+
 // Runs a workload by name: whether there is one.
 func runLocks(workload string) bool {
 	switch workload {
@@ -46,6 +85,12 @@ func runLocks(workload string) bool {
 	case "uncontended":
 		uncontended(locks)
 		measure(locks, func() { uncontended(locks) })
+	case "rwlock":
+		readers(locks / 10)
+		measure(locks, func() { readers(locks) })
+	case "waitgroup":
+		groups(locks / 100)
+		measure(locks/8, func() { groups(locks / 8) })
 	default:
 		return false
 	}

@@ -1,7 +1,7 @@
 //! Locks on gort, and the uncontended one of parking_lot.
 
 use crate::measure;
-use gort::sync::Mutex;
+use gort::sync::{Mutex, RwLock, WaitGroup};
 use std::hint::black_box;
 
 /// Lockings of one lock.
@@ -17,6 +17,14 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             measure(LOCKS, || rivals(LOCKS))
         }
         "uncontended" => uncontended(&Mutex::new(0)),
+        "rwlock" => {
+            readers(LOCKS / 10);
+            measure(LOCKS, || readers(LOCKS))
+        }
+        "waitgroup" => {
+            groups(LOCKS / 100);
+            measure(LOCKS / 8, || groups(LOCKS / 8))
+        }
         _ => return None,
     })
 }
@@ -38,6 +46,36 @@ fn rivals(times: u64) {
         }
     });
     assert_eq!(count.into_inner(), times);
+}
+
+/// One in ten writes.
+fn readers(times: u64) {
+    let count = RwLock::new(0);
+    gort::scope(|s| {
+        for _ in 0..RIVALS {
+            s.go(|| {
+                for n in 0..times / RIVALS {
+                    if n % 10 == 0 {
+                        *count.write() += 1;
+                    } else {
+                        black_box(*count.read());
+                    }
+                }
+            });
+        }
+    });
+    assert_eq!(count.into_inner(), times / 10);
+}
+
+/// So many goroutines, a few at a time.
+fn groups(times: u64) {
+    for _ in 0..times / RIVALS {
+        let group = WaitGroup::new();
+        for _ in 0..RIVALS {
+            group.go(|| {});
+        }
+        group.wait();
+    }
 }
 
 fn uncontended<R: lock_api::RawMutex>(lock: &lock_api::Mutex<R, u64>) -> f64 {

@@ -22,6 +22,7 @@ mod sched;
 mod stack;
 pub mod sync;
 mod throw;
+pub mod timer;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
@@ -38,3 +39,4 @@ pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
+pub use throw::throw;

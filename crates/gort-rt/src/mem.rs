@@ -7,7 +7,8 @@
 #![allow(unsafe_code)]
 
 use crate::lock::{Mutex, Rank};
-use gort_sys::types::Prot;
+use core::ptr::null_mut;
+use gort_sys::types::{MremapFlags, Prot};
 use gort_sys::{Errno, raw};
 
 /// How much is mapped at a time.
@@ -39,4 +40,22 @@ pub(crate) fn alloc<T>(count: usize) -> Result<*mut T, Errno> {
     }
     bump.at = at + size;
     Ok(core::ptr::with_exposed_provenance_mut(at))
+}
+
+/// Memory of `new` bytes with what was in the `old` bytes at `at`, as far as it goes; elsewhere, maybe.
+/// For the first, `old` is 0. Both are whole pages.
+///
+/// # Errors
+///
+/// `ENOMEM` when the kernel gives no memory; what there was is as it was.
+///
+/// # Safety
+///
+/// `at` comes from here, with this length, and nobody else uses it; what is cut off, nobody at all.
+pub(crate) unsafe fn remap(at: *mut u8, old: usize, new: usize) -> Result<*mut u8, Errno> {
+    if old == 0 {
+        return raw::mmap_anonymous(new, Prot::READ | Prot::WRITE);
+    }
+    // SAFETY: the caller's contract.
+    unsafe { raw::mremap(at, old, new, MremapFlags::MAYMOVE, null_mut()) }
 }

@@ -19,7 +19,8 @@ pub(crate) use core::cell::Cell;
 pub(crate) use core::hint::spin_loop;
 pub(crate) use gort_sys::context::slot;
 use gort_sys::raw::nanosleep;
-pub(crate) use gort_sys::raw::{futex_wait, futex_wake};
+pub(crate) use gort_sys::raw::prctl_set_timerslack as set_timerslack;
+pub(crate) use gort_sys::raw::{futex_wait, futex_wait_until, futex_wake};
 use gort_sys::types::{MembarrierCommand, Timespec};
 pub(crate) use gort_sys::vdso::nanotime;
 
@@ -159,7 +160,7 @@ impl<T> Link<T> {
     }
 
     #[inline(always)]
-    pub(crate) fn is(&self, what: &'static T) -> bool {
+    pub(crate) fn is(&self, what: &T) -> bool {
         core::ptr::eq(self.0.load(Ordering::Relaxed), what)
     }
 

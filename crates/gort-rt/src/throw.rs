@@ -44,10 +44,11 @@ pub(crate) fn throw_with(pieces: &[Say<'_>]) -> ! {
     abort()
 }
 
-/// [`throw_with`] one text.
+/// The end of the program, for something that nobody can go on from: writes `fatal error: gort: ` and the
+/// text to standard error, and aborts. Neither unwinds nor allocates. Go: `throw`.
 #[cold]
 #[inline(never)]
-pub(crate) fn throw(what: &str) -> ! {
+pub fn throw(what: &str) -> ! {
     throw_with(&[Say::Text(what)])
 }
 

@@ -20,7 +20,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw};
+use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw, timer};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use std::sync::Arc;
 

@@ -20,7 +20,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{chan, lock, obj, sched, throw};
+use model::{chan, lock, obj, sched, throw, timer};
 
 use lock::Latch;
 use loom::thread;

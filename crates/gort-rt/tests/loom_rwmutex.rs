@@ -24,7 +24,7 @@ mod model;
 mod prim;
 
 use loom::cell::UnsafeCell;
-use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
+use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync, timer};
 use prim::check;
 use std::sync::Arc;
 use sync::RwMutex;

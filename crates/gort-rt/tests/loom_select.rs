@@ -22,15 +22,15 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw};
+use model::{Channel, KINDS, Kind, chan, lock, obj, sched, spawn, throw, timer};
 
-use chan::{Case, Chosen, Held, How, Promise, ready, select};
+use chan::{Case, Chosen, Held, How, Promise, Wait, ready, select};
 use prim::check;
 use std::mem::MaybeUninit;
 use std::sync::Arc;
 
-const WAIT: How = How { biased: false, wait: true };
-const TRY: How = How { biased: false, wait: false };
+const WAIT: How = How { biased: false, wait: Wait::Ever };
+const TRY: How = How { biased: false, wait: Wait::Not };
 
 /// What came of a select.
 #[derive(Debug, PartialEq)]

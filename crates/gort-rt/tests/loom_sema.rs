@@ -18,7 +18,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
+use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync, timer};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use sched::park::WaitReason;
 use std::sync::Arc;

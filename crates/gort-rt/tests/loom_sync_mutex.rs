@@ -5,7 +5,9 @@
 //! is too low. Without counting who waits, without taking `WOKEN` over or away, or leaving it to the
 //! spinner: "deadlock". Without setting `WOKEN` by waking, or waking although it is set, or letting go
 //! of a lock that is handed on: two have it. `STARVING` left by the last, or without counting it out:
-//! "nobody is left". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
+//! "nobody is left". `STARVING` cleared by the last to wait by a load and a store, or not by the last to
+//! give up; who gives up not counted out, or although somebody is about to wake it; a lock handed on when
+//! all have given up: "nobody is left", or "deadlock". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
 
 #![allow(
     dead_code,
@@ -19,7 +21,7 @@ mod model;
 #[path = "model/prim.rs"]
 mod prim;
 
-use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync};
+use model::{Goroutine, Kind, Thread, lock, obj, sched, spawn, sync, timer};
 use prim::{AtomicU32, Ordering::Relaxed, check};
 use std::sync::Arc;
 use std::sync::Mutex as StdMutex;
@@ -143,4 +145,68 @@ fn trying_while_somebody_starves() {
             });
         });
     });
+}
+
+/// Beside one that lets go of it there are `others`: who wait for ever, or not. Who gives up leaves
+/// everything as if it had not come.
+fn give_up(others: &'static [(Kind, Option<u64>)], again: bool) {
+    let shared = Arc::new(Shared::default());
+    shared.mutex.lock();
+    let all: Vec<_> = others
+        .iter()
+        .map(|(kind, until)| {
+            let shared = shared.clone();
+            spawn(*kind, move || {
+                let got = match until {
+                    Some(until) => shared.mutex.lock_until(*until),
+                    None => {
+                        shared.mutex.lock();
+                        true
+                    }
+                };
+                if got {
+                    add(&shared);
+                }
+                u32::from(got)
+            })
+        })
+        .collect();
+    add(&shared);
+    if again {
+        shared.mutex.lock();
+        add(&shared);
+    }
+    let got: u32 = all.into_iter().map(|other| other.join().unwrap()).sum();
+    assert_eq!(shared.count.load(Relaxed), 1 + u32::from(again) + got);
+    assert!(shared.mutex.try_lock(), "it is free, and nobody is left");
+}
+
+/// A time that does not come by itself: the timer fires at any time.
+const SOME_TIME: Option<u64> = Some(u64::MAX);
+
+#[test]
+fn one_gives_up() {
+    for tick in [0, LONG] {
+        under(tick, 0, || check(3, || give_up(&[(Goroutine, SOME_TIME)], true)));
+        under(tick, 0, || check(3, || give_up(&[(Thread, SOME_TIME)], true)));
+    }
+}
+
+#[test]
+fn one_gives_up_and_another_does_not() {
+    for tick in [0, LONG] {
+        for kind in [(Goroutine, None), (Thread, None)] {
+            let others: &'static _ = Box::leak(Box::new([(Goroutine, SOME_TIME), kind]));
+            under(tick, 0, || check(2, || give_up(others, true)));
+        }
+    }
+}
+
+#[test]
+fn two_give_up() {
+    for tick in [0, LONG] {
+        under(tick, 0, || {
+            check(2, || give_up(&[(Goroutine, SOME_TIME), (Goroutine, SOME_TIME)], false));
+        });
+    }
 }

@@ -29,6 +29,7 @@ mod scope;
 pub mod sync;
 pub mod syscall;
 mod task;
+pub mod time;
 
 pub use boot::run;
 pub use builder::{Builder, go};

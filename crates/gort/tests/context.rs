@@ -7,6 +7,7 @@ use gort::context::{Context, Error, background};
 use gort::sync::{ErrGroup, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use std::time::{Duration, Instant};
 use support::{ON_PURPOSE, PROCS, matrix, mixed, panics, quiet};
 
 fn over(ctx: &Context) -> bool {
@@ -163,6 +164,69 @@ fn a_channel_outlives_its_context() {
     assert_eq!(done.try_recv(), Err(TryRecvError::Empty));
     drop(cancel);
     assert_eq!(done.try_recv(), Err(TryRecvError::Disconnected));
+}
+
+/// None of these comes before the time, and each comes.
+#[test]
+fn a_deadline_ends_it() {
+    matrix(|_| {
+        let begin = Instant::now();
+        let time = Duration::from_millis(5);
+        let (ctx, _cancel) = background().with_timeout(time);
+        let (child, _) = ctx.with_value(1).with_cancel();
+        let (sooner, _keep) = ctx.with_timeout(Duration::from_millis(1));
+        let (later, _keep) = ctx.with_deadline(begin + Duration::from_secs(1000));
+        assert!(ctx.deadline().unwrap() >= begin + time);
+        assert_eq!([&child, &later].map(|ctx| ctx.deadline()), [ctx.deadline(); 2]);
+        assert!(sooner.deadline() < ctx.deadline());
+        assert!(sooner.done().recv().is_err());
+        for ctx in [&ctx, &child, &later] {
+            assert!(ctx.done().recv().is_err());
+            assert_eq!(ctx.err(), Some(Error::DeadlineExceeded));
+            assert_eq!(ctx.cause().unwrap().to_string(), "context deadline exceeded");
+        }
+        assert!(begin.elapsed() >= time);
+    });
+}
+
+#[test]
+fn a_deadline_that_is_past_or_never() {
+    matrix(|_| {
+        for (past, _) in [
+            background().with_deadline(Instant::now()),
+            background().with_timeout(Duration::ZERO),
+            background().with_timeout(Duration::from_secs(9)).0.with_deadline(Instant::now()),
+        ] {
+            assert!(over(&past));
+            assert_eq!(past.err(), Some(Error::DeadlineExceeded));
+        }
+        let (never, cancel) = background().with_timeout(Duration::MAX);
+        assert!(never.deadline().is_none() && !over(&never));
+        cancel();
+        assert_eq!(never.err(), Some(Error::Canceled));
+    });
+}
+
+/// Whoever is first decides what is said; and timers that nobody needs are gone.
+#[test]
+fn cancelling_before_the_deadline() {
+    matrix(|_| {
+        for round in 0..200 {
+            let (ctx, cancel) = background().with_timeout(Duration::from_micros(100));
+            if round % 2 == 0 {
+                gort::gosched();
+                cancel();
+            } else {
+                let _ = ctx.done().recv();
+            }
+            let first = ctx.err().unwrap();
+            cancel();
+            assert_eq!(ctx.err(), Some(first));
+            // Dropped with its timer still to come.
+            drop(ctx.with_timeout(Duration::from_secs(1000)));
+            drop(background().with_timeout(Duration::from_secs(1000)));
+        }
+    });
 }
 
 #[test]

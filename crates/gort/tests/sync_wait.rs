@@ -120,6 +120,28 @@ fn a_group_waits_for_all() {
     }
 }
 
+/// The last is done just when somebody comes to wait.
+#[test]
+fn a_group_that_is_done_is_not_waited_for() {
+    for procs in PROCS {
+        let (group, turn) = (WaitGroup::new(), Barrier::new(3));
+        mixed(procs, 2, 1, |i| {
+            for _ in 0..2000 {
+                if i == 0 {
+                    group.add(1);
+                }
+                turn.wait();
+                if i == 0 {
+                    group.done()
+                } else {
+                    group.wait()
+                }
+                turn.wait();
+            }
+        });
+    }
+}
+
 static GLOBAL: WaitGroup = WaitGroup::new();
 
 #[test]

@@ -179,6 +179,13 @@ impl Base {
         self.notify(wakes);
     }
 
+    /// Somebody does not wait in the queue of `side` any more.
+    pub(crate) fn give_up(&self, side: Side, sudog: &Sudog) {
+        self.enter();
+        self.queue(side).remove(sudog);
+        self.leave(Wakes::none());
+    }
+
     /// Waits until something changes.
     pub(crate) fn watch(&self, sudog: &Sudog) {
         self.watchers.enqueue(sudog);
@@ -198,6 +205,12 @@ impl Base {
             self.tell_all(&self.watchers, Outcome::Done, wakes);
             self.set(WATCHED, false);
         }
+    }
+
+    /// Whoever waits to receive tries again.
+    pub(crate) fn look_again(&self, wakes: &mut Wakes) {
+        self.tell_all(&self.recvq, Outcome::Again, wakes);
+        self.notify(wakes);
     }
 
     fn tell_all(&self, queue: &WaitQ, outcome: Outcome, wakes: &mut Wakes) {
@@ -265,7 +278,7 @@ impl Promise {
             Outcome::Closed => Some(Promise(Due::Closed)),
             Outcome::Room => Some(Promise(Due::Room)),
             Outcome::Meet(receiver) => Some(Promise(Due::Meet(receiver))),
-            Outcome::Waiting | Outcome::Done | Outcome::Again => None,
+            Outcome::Waiting | Outcome::Done | Outcome::Again | Outcome::TimedOut => None,
         }
     }
 }

@@ -11,6 +11,7 @@
 
 use super::base::{Base, Due, Promise, Side};
 use super::buf::{Buf, Memory, Segment};
+use super::wait::Wait;
 use super::waitq::{Held, Outcome, Sudog, Waiter, Wakes};
 use crate::sched::park::WaitReason;
 use core::mem::{ManuallyDrop, MaybeUninit};
@@ -133,7 +134,7 @@ impl<T, M: Memory> Hchan<T, M> {
     /// The value, if the channel is closed.
     #[inline]
     pub fn send(&self, item: T) -> Result<(), T> {
-        match self.chansend(item, true) {
+        match self.chansend(item, Wait::Ever) {
             Ok(()) => Ok(()),
             Err(Refused::Closed(item) | Refused::Full(item)) => Err(item),
         }
@@ -152,11 +153,20 @@ impl<T, M: Memory> Hchan<T, M> {
         if self.base.must_wait(Side::Send) {
             return Err(Refused::Full(item));
         }
-        self.chansend(item, false)
+        self.chansend(item, Wait::Not)
+    }
+
+    /// Sends. What waits is as for [`send`](Hchan::send), but not for longer than `wait` says.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed or there was no more time.
+    pub fn send_within(&self, item: T, wait: Wait) -> Result<(), Refused<T>> {
+        self.chansend(item, wait)
     }
 
     #[inline(always)]
-    fn chansend(&self, item: T, wait: bool) -> Result<(), Refused<T>> {
+    fn chansend(&self, item: T, wait: Wait) -> Result<(), Refused<T>> {
         let base = &self.base;
         let item = ManuallyDrop::new(item);
         base.enter();
@@ -179,7 +189,7 @@ impl<T, M: Memory> Hchan<T, M> {
     /// The latch is held, and is let go. `item` is a value that is the caller's no more if this is
     /// `Ok`.
     #[inline(never)]
-    unsafe fn send_slow(&self, item: *mut T, wait: bool) -> Result<(), Lacking> {
+    unsafe fn send_slow(&self, item: *mut T, wait: Wait) -> Result<(), Lacking> {
         let base = &self.base;
         let mut more = None;
         loop {
@@ -209,26 +219,55 @@ impl<T, M: Memory> Hchan<T, M> {
                 base.enter();
                 continue;
             }
-            if !wait {
+            if wait.is_over() {
                 base.leave(wakes);
                 return Err(Lacking::Empty);
             }
             let (waiter, sudog) = (Waiter::new(), Sudog::new());
-            sudog.set(&waiter, item.cast());
+            sudog.set_until(&waiter, item.cast(), wait);
             base.wait(Side::Send, &sudog, &mut wakes);
-            match waiter.park(&[Held::by(&base.latch)], wakes, WaitReason::ChanSend) {
+            let held = &[Held::by(&base.latch)];
+            match waiter.park_until(held, wakes, WaitReason::ChanSend, wait) {
                 Outcome::Closed => return Err(Lacking::Closed),
+                Outcome::TimedOut => {
+                    base.give_up(Side::Send, &sudog);
+                    return Err(Lacking::Empty);
+                }
                 Outcome::Again => base.enter(),
                 _ => return Ok(()),
             }
         }
     }
 
+    /// Puts a value into the buffer, if there is room; of those who wait to receive each looks for itself
+    /// what it can have by now. A select for which several timers fire at about the same time can then
+    /// choose between them.
+    ///
+    /// # Errors
+    ///
+    /// The value, if the channel is closed or there is no room.
+    pub fn offer(&self, item: T) -> Result<(), Refused<T>> {
+        let base = &self.base;
+        base.enter();
+        if base.is_closed() || base.free.get() == 0 {
+            let closed = base.is_closed();
+            base.leave(Wakes::none());
+            return Err(if closed { Refused::Closed(item) } else { Refused::Full(item) });
+        }
+        let item = ManuallyDrop::new(item);
+        let mut wakes = Wakes::none();
+        // SAFETY: a place is free; the value is not dropped here.
+        unsafe { self.buf.push(base, &raw const *item) };
+        base.look_again(&mut wakes);
+        base.leave(wakes);
+        Ok(())
+    }
+
     /// Receives. What waits: the goroutine, or the thread if it is an ordinary one, until a value is
     /// there. None if the channel is closed and nothing is left in it. Go: `chanrecv`.
     #[inline]
     pub fn recv(&self) -> Option<T> {
-        self.chanrecv(true).ok()
+        self.chanrecv(Wait::Ever).ok()
     }
 
     /// Receives, if that can be done at once.
@@ -244,11 +283,21 @@ impl<T, M: Memory> Hchan<T, M> {
         if self.base.must_wait(Side::Receive) {
             return Err(Lacking::Empty);
         }
-        self.chanrecv(false)
+        self.chanrecv(Wait::Not)
+    }
+
+    /// Receives. What waits is as for [`recv`](Hchan::recv), but not for longer than `wait` says, except
+    /// as [`try_recv`](Hchan::try_recv) may.
+    ///
+    /// # Errors
+    ///
+    /// When there is no value and never will be, or there was no more time.
+    pub fn recv_within(&self, wait: Wait) -> Result<T, Lacking> {
+        self.chanrecv(wait)
     }
 
     #[inline(always)]
-    fn chanrecv(&self, wait: bool) -> Result<T, Lacking> {
+    fn chanrecv(&self, wait: Wait) -> Result<T, Lacking> {
         let base = &self.base;
         let mut item = MaybeUninit::uninit();
         base.enter();
@@ -269,7 +318,7 @@ impl<T, M: Memory> Hchan<T, M> {
     ///
     /// The latch is held, and is let go. `to` has room for a value, and has one if this is `Ok`.
     #[inline(never)]
-    unsafe fn recv_slow(&self, to: *mut T, wait: bool) -> Result<(), Lacking> {
+    unsafe fn recv_slow(&self, to: *mut T, wait: Wait) -> Result<(), Lacking> {
         let base = &self.base;
         loop {
             let mut wakes = Wakes::none();
@@ -282,7 +331,7 @@ impl<T, M: Memory> Hchan<T, M> {
                     return Ok(());
                 }
                 Found::Closed => Some(Lacking::Closed),
-                Found::Nothing if !wait => Some(Lacking::Empty),
+                Found::Nothing if wait.is_over() => Some(Lacking::Empty),
                 Found::Nothing | Found::Promise(_) => None,
             };
             if let Some(lacking) = lacking {
@@ -290,16 +339,24 @@ impl<T, M: Memory> Hchan<T, M> {
                 return Err(lacking);
             }
             let (waiter, sudog) = (Waiter::new(), Sudog::new());
-            sudog.set(&waiter, to.cast());
-            match found {
+            let mut wait = wait;
+            if let Found::Promise(sender) = found {
+                // Whoever makes the value has the sudog meanwhile.
+                wait = Wait::Ever;
+                sudog.set(&waiter, to.cast());
                 // SAFETY: taken out of the queue; it is woken when we are parked.
-                Found::Promise(sender) => unsafe {
-                    wakes.push(sender, Outcome::Meet(NonNull::from(&sudog)));
-                },
-                _ => base.wait(Side::Receive, &sudog, &mut wakes),
+                unsafe { wakes.push(sender, Outcome::Meet(NonNull::from(&sudog))) };
+            } else {
+                sudog.set_until(&waiter, to.cast(), wait);
+                base.wait(Side::Receive, &sudog, &mut wakes);
             }
-            match waiter.park(&[Held::by(&base.latch)], wakes, WaitReason::ChanReceive) {
+            let held = &[Held::by(&base.latch)];
+            match waiter.park_until(held, wakes, WaitReason::ChanReceive, wait) {
                 Outcome::Closed => return Err(Lacking::Closed),
+                Outcome::TimedOut => {
+                    base.give_up(Side::Receive, &sudog);
+                    return Err(Lacking::Empty);
+                }
                 Outcome::Again => base.enter(),
                 _ => return Ok(()),
             }
@@ -379,7 +436,7 @@ impl<T, M: Memory> Hchan<T, M> {
             return true;
         }
         // SAFETY: the caller's contract.
-        unsafe { self.send_slow(item, false) }.is_ok()
+        unsafe { self.send_slow(item, Wait::Not) }.is_ok()
     }
 
     /// Closes the channel: nothing can be sent any more, and what is in it can be received. Whoever

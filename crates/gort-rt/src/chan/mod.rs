@@ -38,12 +38,14 @@ mod base;
 mod buf;
 mod hchan;
 mod select;
+mod wait;
 mod waitq;
 
 pub use base::Promise;
 pub use buf::Memory;
 pub use hchan::{AnyChannel, Hchan, Lacking, Refused};
 pub use select::{Case, Chosen, How, ready, select};
+pub use wait::Wait;
 pub use waitq::Held;
 
 use crate::sched::park::WaitReason;

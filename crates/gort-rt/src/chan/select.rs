@@ -26,6 +26,7 @@
 
 use super::base::{Base, Promise, Side};
 use super::hchan::{AnyChannel, Channel, Found};
+use super::wait::Wait;
 use super::waitq::{Held, Outcome, Sudog, Waiter, Wakes, release};
 use crate::prim::Cell;
 use crate::sched::park::WaitReason;
@@ -92,8 +93,8 @@ pub enum Chosen {
 pub struct How {
     /// The first of those that are possible, not any.
     pub biased: bool,
-    /// Wait until one is possible.
-    pub wait: bool,
+    /// How long to wait until one is possible.
+    pub wait: Wait,
 }
 
 /// One step of a select.
@@ -126,11 +127,13 @@ pub fn select(cases: &[Case<'_>], held: &[Held], how: How) -> Option<(usize, Cho
                 }
             }
         }
-        if !how.wait {
+        if how.wait.is_over() {
             return None;
         }
-        if let Some(chosen) = wait(cases, held, how) {
-            return Some(chosen);
+        match wait(cases, held, how) {
+            Waited::Done(i, chosen) => return Some((i, chosen)),
+            Waited::TimedOut => return None,
+            Waited::Again => {}
         }
     }
 }
@@ -192,13 +195,22 @@ fn meet(case: &Case<'_>, sender: NonNull<Sudog>, held: &[Held]) -> Step {
     }
 }
 
-/// Waits at all channels until one case is possible, and does it. None to try again.
-fn wait(cases: &[Case<'_>], held: &[Held], how: How) -> Option<(usize, Chosen)> {
+/// What came of waiting.
+enum Waited {
+    Done(usize, Chosen),
+    /// Nothing; try again.
+    Again,
+    /// Nothing, and there is no more time.
+    TimedOut,
+}
+
+/// Waits at all channels until one case is possible, and does it.
+fn wait(cases: &[Case<'_>], held: &[Held], how: How) -> Waited {
     let held = lock_all(cases, held);
     while let Some((i, case, channel)) = pick(cases, how) {
         match attempt(case, channel, held) {
-            Step::Done(chosen) => return Some((i, chosen)),
-            Step::Again => return None,
+            Step::Done(chosen) => return Waited::Done(i, chosen),
+            Step::Again => return Waited::Again,
             // Who made it look ready had gone on with something else, and is out of the queue now.
             Step::Not => {}
         }
@@ -219,21 +231,23 @@ fn wait(cases: &[Case<'_>], held: &[Held], how: How) -> Option<(usize, Chosen)> 
         case.sudog.set_case(&waiter, case.to, i);
         base.wait(case.side, &case.sudog, &mut wakes);
     }
-    let outcome = waiter.park(held, wakes, WaitReason::Select);
+    let outcome = waiter.park_until(held, wakes, WaitReason::Select, how.wait);
     let winner = waiter.winner();
     for (_, case) in cases.iter().enumerate().filter(|(i, _)| *i != winner) {
         let Some(base) = case.base() else { continue };
-        base.enter();
-        base.queue(case.side).remove(&case.sudog);
-        base.leave(Wakes::none());
+        base.give_up(case.side, &case.sudog);
     }
-    let chosen = match (cases.get(winner)?.side, outcome) {
-        (_, Outcome::Again) => return None,
-        (Side::Send, outcome) => Chosen::Send(Promise::of(outcome)?),
+    let Some(case) = cases.get(winner) else { return Waited::TimedOut };
+    let chosen = match (case.side, outcome) {
+        (_, Outcome::Again) => return Waited::Again,
+        (Side::Send, outcome) => match Promise::of(outcome) {
+            Some(promise) => Chosen::Send(promise),
+            None => return Waited::Again,
+        },
         (Side::Receive, Outcome::Closed) => Chosen::Closed,
         (Side::Receive, _) => Chosen::Received,
     };
-    Some((winner, chosen))
+    Waited::Done(winner, chosen)
 }
 
 /// A case that looks as if it were possible, now or, if it is to wait, as soon as there is one. What
@@ -243,7 +257,7 @@ pub fn ready(cases: &[Case<'_>], held: &[Held], how: How) -> Option<usize> {
         if let Some((i, ..)) = pick(cases, how) {
             return Some(i);
         }
-        if !how.wait {
+        if how.wait.is_over() {
             return None;
         }
         let held = lock_all(cases, held);
@@ -258,12 +272,15 @@ pub fn ready(cases: &[Case<'_>], held: &[Held], how: How) -> Option<usize> {
             case.sudog.set_case(&waiter, null_mut(), i);
             base.watch(&case.sudog);
         }
-        waiter.park(held, Wakes::none(), WaitReason::Select);
+        let outcome = waiter.park_until(held, Wakes::none(), WaitReason::Select, how.wait);
         for case in cases {
             let Some(base) = case.base() else { continue };
             base.enter();
             base.unwatch(&case.sudog);
             base.leave(Wakes::none());
+        }
+        if let Outcome::TimedOut = outcome {
+            return None;
         }
     }
 }

@@ -12,10 +12,12 @@
 
 #![allow(unsafe_code)]
 
+use super::wait::{Wait, set_alarm, wait_thread};
 use crate::lock::Latch;
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn, futex_wait, futex_wake};
+use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn, futex_wake};
 use crate::sched::park::{WaitReason, gopark_raised, goready_raised};
+use crate::timer::alarm;
 use core::ptr::{NonNull, null, null_mut};
 use gort_sys::context::slot;
 
@@ -34,17 +36,22 @@ pub(crate) enum Outcome {
     Meet(NonNull<Sudog>),
     /// Nothing came of it; try again.
     Again,
+    /// Nothing came of it in time.
+    TimedOut,
 }
 
 /// [`Waiter::winner`] before anybody has come.
 const OPEN: u32 = u32::MAX;
+
+/// [`Waiter::winner`] when none of the cases has happened in time.
+const TIMED_OUT: u32 = u32::MAX - 1;
 
 /// A party that waits: for one operation, or for several of which one is to happen.
 #[derive(Debug)]
 pub(crate) struct Waiter {
     /// The goroutine, or none if a thread waits at `futex`.
     gp: Option<&'static G>,
-    futex: AtomicU32,
+    pub(super) futex: AtomicU32,
     /// Which case of several has won: whoever changes it from [`OPEN`] goes on with that case.
     winner: AtomicU32,
     /// Written by who took the party out of the queue, read by the party when it is woken.
@@ -66,18 +73,44 @@ impl Waiter {
     /// Waits until woken, having let go of `held` and woken `wakes`. `locks` is raised once, and
     /// lowered afterwards. What waits: the goroutine, or the thread if it is an ordinary one.
     pub(crate) fn park(&self, held: &[Held], wakes: Wakes, reason: WaitReason) -> Outcome {
-        let parting = Parting { held, wakes };
-        if self.gp.is_some() {
+        self.park_until(held, wakes, reason, Wait::Ever)
+    }
+
+    /// [`park`](Waiter::park) for as long as `wait` says. All its sudogs are cases, and if it runs out
+    /// of time they are still in their queues; it has to take the channels' latches to leave them.
+    pub(crate) fn park_until(
+        &self,
+        held: &[Held],
+        wakes: Wakes,
+        reason: WaitReason,
+        wait: Wait,
+    ) -> Outcome {
+        let when = wait.until();
+        let parting = Parting { held, wakes, alarm: when.map(|when| (self, when)) };
+        if let Some(gp) = self.gp {
             gopark_raised(commit, core::ptr::from_ref(&parting).expose_provenance(), reason);
+            if when.is_some() && self.winner() != TIMED_OUT as usize {
+                alarm::stop(gp);
+            }
         } else {
             parting.part();
             slot::unlock();
-            // Acquire: pairs with the Release in `wake`.
-            while self.futex.load(Ordering::Acquire) == 0 {
-                let _ = futex_wait(&self.futex, 0, None);
-            }
+            wait_thread(self, when);
         }
         self.outcome.get()
+    }
+
+    /// Makes it the case that no other has happened in time, unless one has.
+    pub(super) fn time_is_up(&self) -> bool {
+        // AcqRel: see `Sudog::claim`.
+        let first = self
+            .winner
+            .compare_exchange(OPEN, TIMED_OUT, Ordering::AcqRel, Ordering::Relaxed)
+            .is_ok();
+        if first {
+            self.outcome.set(Outcome::TimedOut);
+        }
+        first
     }
 
     /// Which case has won, once woken.
@@ -88,7 +121,7 @@ impl Waiter {
     /// # Safety
     ///
     /// It waits, and has been taken out by the caller. It may be gone afterwards.
-    unsafe fn wake(waiter: NonNull<Waiter>) {
+    pub(super) unsafe fn wake(waiter: NonNull<Waiter>) {
         // SAFETY: the caller's contract.
         let waiter = unsafe { waiter.as_ref() };
         match waiter.gp {
@@ -142,23 +175,25 @@ pub(crate) fn release(held: &[Held]) {
 struct Parting<'a> {
     held: &'a [Held],
     wakes: Wakes,
+    alarm: Option<(&'a Waiter, u64)>,
 }
 
 impl Parting<'_> {
     /// Once the last latch is free, or the last party woken, the stack that this lies on may be in
     /// use again. Not before: who parked with several takes each of them when it comes back.
     fn part(&self) {
-        let Parting { held, wakes } = *self;
+        let Parting { held, wakes, .. } = *self;
         release(held);
         wakes.wake_all();
     }
 }
 
-fn commit(_: &'static G, parting: usize) -> bool {
-    let parting = core::ptr::with_exposed_provenance::<Parting<'_>>(parting);
+fn commit(gp: &'static G, parting: usize) -> bool {
     // SAFETY: on the stack of who has just parked, in `park`.
-    unsafe { (*parting).part() };
-    true
+    let parting = unsafe { &*core::ptr::with_exposed_provenance::<Parting<'_>>(parting) };
+    let goes_on = parting.alarm.is_none_or(|(waiter, when)| set_alarm(gp, waiter, when));
+    parting.part();
+    goes_on
 }
 
 /// A party at one channel. Go: `sudog`.
@@ -190,6 +225,16 @@ impl Sudog {
                 one_of_many: Cell::new(false),
                 queued: Cell::new(false),
             }
+        }
+    }
+
+    /// For `waiter`'s only operation, which waits for as long as `wait` says.
+    #[inline]
+    pub(crate) fn set_until(&self, waiter: &Waiter, elem: *mut (), wait: Wait) {
+        match wait {
+            // To run out of time is another case.
+            Wait::Until(_) => self.set_case(waiter, elem, 0),
+            Wait::Not | Wait::Ever => self.set(waiter, elem),
         }
     }
 

@@ -29,6 +29,10 @@ pub(crate) enum Rank {
     Retake,
     /// Who queues before a call that waits.
     Blocked,
+    /// A P's timers.
+    Timers,
+    /// Timers that are nobody's.
+    TimersFree,
     /// The scheduler's lists.
     Sched,
     /// Dead goroutines.
@@ -45,6 +49,7 @@ const FREE: u32 = 0;
 const HELD: u32 = 1;
 const CONTENDED: u32 = 2;
 
+#[derive(Debug)]
 pub(crate) struct Mutex<T> {
     state: AtomicU32,
     rank: Rank,
@@ -64,7 +69,19 @@ impl<T> Mutex<T> {
     #[inline]
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         slot::lock();
-        self.check_rank();
+        self.check_rank(self.rank as u32);
+        self.acquire()
+    }
+
+    /// Takes it while one of the same rank is held: the caller sees to the order of the two.
+    pub(crate) fn lock_another(&self) -> Guard<'_, T> {
+        slot::lock();
+        self.check_rank(self.rank as u32 + 1);
+        self.acquire()
+    }
+
+    #[inline]
+    fn acquire(&self) -> Guard<'_, T> {
         // Acquire: pairs with the Release in `drop`.
         if self.state.compare_exchange(FREE, HELD, Ordering::Acquire, Ordering::Relaxed).is_err() {
             self.lock_slow();
@@ -91,12 +108,13 @@ impl<T> Mutex<T> {
         }
     }
 
-    fn check_rank(&self) {
+    /// Whether no lock of `free` or a higher rank is held.
+    fn check_rank(&self, free: u32) {
         if cfg!(debug_assertions)
             && let Some(mp) = m::current()
         {
             let held = mp.ranks.get();
-            if held >> (self.rank as u32) != 0 {
+            if held >> free != 0 {
                 throw_with(&[
                     Say::Text("lock rank "),
                     Say::Dec(self.rank as u64),

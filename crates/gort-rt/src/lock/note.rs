@@ -4,7 +4,10 @@
 //! to 1 once; a sleeper that finds 1 does not sleep; a waker that makes it 1 wakes whoever sleeps.
 //! Modelled by loom in `tests/loom_note.rs`.
 
-use crate::prim::{AtomicU32, Ordering, const_fn, futex_wait, futex_wake};
+use crate::prim::{
+    AtomicU32, Ordering, const_fn, futex_wait, futex_wait_until, futex_wake, set_timerslack,
+};
+use gort_sys::Errno;
 use gort_sys::types::Timespec;
 
 /// A one-shot event.
@@ -49,6 +52,26 @@ impl Note {
             };
             let _ = futex_wait(&self.0, 0, Some(&time));
         }
+        self.happened()
+    }
+
+    /// Blocks the thread until it has happened or the monotonic clock says `until`, in nanoseconds, as
+    /// precisely as the kernel can; whether it happened.
+    pub(crate) fn sleep_until(&self, until: u64) -> bool {
+        if self.happened() {
+            return true;
+        }
+        let time = Timespec {
+            sec: (until / 1_000_000_000).cast_signed(),
+            nsec: (until % 1_000_000_000).cast_signed(),
+        };
+        // Not for good: threads and processes that are made here would inherit it.
+        let _ = set_timerslack(1);
+        while !self.happened() && futex_wait_until(&self.0, 0, Some(&time)) != Err(Errno::ETIMEDOUT)
+        {
+        }
+        // 0: what it was.
+        let _ = set_timerslack(0);
         self.happened()
     }
 

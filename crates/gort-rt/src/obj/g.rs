@@ -18,6 +18,7 @@ use crate::sched::completion::Completion;
 use crate::stack::Slot;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
+use crate::timer::Timer;
 use gort_sys::context::slot;
 
 /// A goroutine, or an M's scheduler stack (g0).
@@ -75,6 +76,12 @@ pub struct G {
     /// Its end, and who holds it: itself and its handle.
     pub(crate) done: Completion,
     payload: Payload,
+    /// The timer that wakes it, once it has slept. Kept for the next life.
+    pub(crate) timer: Link<Timer>,
+    /// The timer that ends its waiting for something else, once it has waited with one.
+    pub(crate) alarm: Link<Timer>,
+    /// What the alarm looks at: see `chan/wait.rs`.
+    pub(crate) waiter: Word,
 }
 
 /// How many bytes of its maker's a G has room for, 16-aligned.
@@ -122,6 +129,9 @@ impl G {
             alllink: Link::none(),
             done: Completion::new(),
             payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
+            timer: Link::none(),
+            alarm: Link::none(),
+            waiter: Word::new(0),
         }
     }
 

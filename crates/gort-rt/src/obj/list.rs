@@ -5,6 +5,7 @@ use super::m::M;
 use super::p::P;
 use crate::prim::{Link, Word, const_fn};
 use crate::stack::Slot;
+use crate::timer::Timer;
 
 /// Has a link to the next in its list.
 pub(crate) trait Linked: Sized + 'static {
@@ -31,6 +32,12 @@ impl Linked for P {
 
 impl Linked for Slot {
     fn link(&self) -> &Link<Slot> {
+        &self.link
+    }
+}
+
+impl Linked for Timer {
+    fn link(&self) -> &Link<Timer> {
         &self.link
     }
 }

@@ -6,6 +6,7 @@ use super::m::M;
 use crate::prim::{AtomicU32, Link, Ordering, Word};
 use crate::sched::runq::RunQueue;
 use crate::stack::SlotCache;
+use crate::timer::{Timer, Timers};
 
 /// A P's state.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,8 +54,14 @@ pub(crate) struct P {
     pub(crate) readied: Word,
     /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
     pub(crate) preempt: Word,
+    /// Timers that are nobody's.
+    pub(crate) timers_free: Stack<Timer>,
+    /// When a timer is due that nobody may have taken notice of yet; 0 for none.
+    pub(crate) timer_news: Word,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
+    /// Its timers. They have a lock of their own.
+    pub(crate) timers: Timers,
 }
 
 /// What sysmon has seen of a P, and when. Written by sysmon only.
@@ -110,7 +117,10 @@ impl P {
             handed_off: Word::new(0),
             readied: Word::new(usize::MAX),
             preempt: Word::new(usize::MAX),
+            timers_free: Stack::new(),
+            timer_news: Word::new(0),
             seen: Seen::nothing(),
+            timers: Timers::new(),
         }
     }
 

@@ -127,7 +127,7 @@ pub fn figures() -> Figures {
     figures.retaken_hogs = counts.hogs.get();
     let lists = SCHED.lock();
     figures.threads = lists.mcount;
-    figures.idle_threads = lists.midle.len();
+    figures.idle_threads = lists.idle_ms();
     figures
 }
 

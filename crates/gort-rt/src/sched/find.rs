@@ -1,8 +1,9 @@
 //! Finding the next goroutine. Go: `findRunnable`, `stealWork`, `checkRunqsNoP`.
 
+use super::fire::fire_due;
 use super::state::SCHED;
 use super::worker::{acquirep, releasep, stopm};
-use super::{stop, wake};
+use super::{keeper, stop, wake};
 use crate::obj::g::G;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -29,6 +30,7 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
             continue;
         }
         let pp = mp.pp();
+        fire_due(&pp.timers, pp);
         if let Some(turn) = turn(pp)
             && let Some(gp) = fair(pp, turn)
         {
@@ -90,7 +92,7 @@ fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
         becomespinning(mp);
     }
     for round in 0..STEAL_ROUNDS {
-        let take_next = round == STEAL_ROUNDS - 1;
+        let last = round == STEAL_ROUNDS - 1;
         for victim in victims(pp.cheaprand()) {
             if SCHED.stopping() {
                 return None;
@@ -98,7 +100,13 @@ fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
             if core::ptr::eq(victim, pp) {
                 continue;
             }
-            let take_next = take_next && next_is_left(victim);
+            if last {
+                fire_due(&victim.timers, pp);
+                if let Some((gp, _inherits)) = pp.runq.get() {
+                    return Some(gp);
+                }
+            }
+            let take_next = last && next_is_left(victim);
             if let Some(gp) = victim.runq.steal_into(&pp.runq, take_next) {
                 pp.steals.bump();
                 return Some(gp);
@@ -151,6 +159,8 @@ fn go_idle(mp: &'static M, pp: &'static P) -> Option<&'static G> {
         return Some(gp);
     }
     releasep(mp);
+    // Whoever sleeps now looks at all timers.
+    pp.timer_news.set(0);
     lists.pidleput(pp);
     drop(lists);
 
@@ -184,4 +194,5 @@ pub(crate) fn resetspinning(mp: &'static M) {
     mp.spinning.set(0);
     SCHED.nmspinning.fetch_sub(1, Ordering::AcqRel);
     wake::wakep();
+    keeper::check();
 }

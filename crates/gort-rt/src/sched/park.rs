@@ -9,6 +9,7 @@
 #![allow(unsafe_code)]
 
 use super::find::{Turn, turn};
+use super::fire::is_due;
 use super::state::{SCHED, runqput};
 use super::{door, exit, preempt, spawn, sysmon, wake, worker};
 use crate::host;
@@ -68,6 +69,8 @@ pub enum WaitReason {
     Never,
     /// For another goroutine's blocking call to end: there are as many as may be.
     ThreadLimit,
+    /// For a time to come.
+    Sleep,
 }
 
 /// The goroutine this runs on; it is one.
@@ -266,6 +269,8 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     let next = match turn(pp) {
         Some(Turn::Ring) => pp.runq.get_oldest()?,
         Some(_) if SCHED.runqsize.load(Ordering::Relaxed) != 0 => return None,
+        // Timers are fired on g0.
+        Some(Turn::Global) if is_due(&pp.timers) => return None,
         _ => pp.runq.get()?.0,
     };
     if next.lockedm.is_none()

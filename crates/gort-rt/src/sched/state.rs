@@ -13,7 +13,8 @@ use crate::obj::g::G;
 use crate::obj::list::{Queue, Stack};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
-use crate::prim::{AtomicU32, AtomicUsize, Link, Ordering, PROCS, global, links};
+use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, PROCS, global, links};
+use crate::timer::NEVER;
 
 /// As many Ps as there can be.
 pub(crate) const MAX_PROCS: usize = PROCS;
@@ -22,6 +23,8 @@ pub(crate) const MAX_PROCS: usize = PROCS;
 pub(crate) struct Lists {
     /// Ms that sleep without work.
     pub(crate) midle: Stack<M>,
+    /// The M that sleeps without work until a timer is due (`keeper.rs`).
+    pub(crate) keeper: Link<M>,
     /// Ms that no thread has: it has ended, or could not be had.
     pub(crate) mfree: Stack<M>,
     /// Ms whose thread the template starts.
@@ -79,6 +82,9 @@ pub(crate) struct Sched {
     /// Whether sysmon sleeps until an M gets a P. Set under the lock.
     pub(crate) sysmonwait: AtomicU32,
     pub(crate) sysmonnote: crate::lock::Note,
+    /// When the keeper will wake; 0 while it is about to say so, and a time that never comes while
+    /// there is none. Set under the lock.
+    pub(crate) keeper_until: AtomicU64,
 }
 
 global! {
@@ -87,6 +93,7 @@ global! {
             Rank::Sched,
             Lists {
                 midle: Stack::new(),
+                keeper: Link::none(),
                 mfree: Stack::new(),
                 mstarting: Stack::new(),
                 pidle: Stack::new(),
@@ -118,6 +125,7 @@ global! {
         stopnote: crate::lock::Note::new(),
         sysmonwait: AtomicU32::new(0),
         sysmonnote: crate::lock::Note::new(),
+        keeper_until: AtomicU64::new(NEVER),
     };
 }
 
@@ -173,11 +181,11 @@ impl Lists {
 
     /// An idle M and an idle P, if there is work in the global queue and both.
     pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
-        if !self.queued() || self.midle.len() == 0 {
+        if !self.queued() || self.idle_ms() == 0 {
             return None;
         }
         let pp = self.pidleget()?;
-        Some((self.midle.pop()?, pp))
+        Some((self.mget()?, pp))
     }
 
     /// To the end of the global queue. Go: `globrunqput`.

@@ -21,6 +21,7 @@ use super::{door, preempt};
 use crate::obj::m::{self, M};
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
+use crate::throw::throw;
 use gort_sys::Errno;
 use gort_sys::context::slot;
 
@@ -119,7 +120,7 @@ fn start(mp: Option<&'static M>) {
                 mp.p.set(None);
                 match SCHED.allp[0].get() {
                     Some(pp) => pp,
-                    None => crate::throw::throw("there is no P 0"),
+                    None => throw("there is no P 0"),
                 }
             }
         };
@@ -167,20 +168,28 @@ pub(super) fn procresize(count: usize) -> Result<(), Errno> {
             }
         };
         if pp.status() == PStatus::Dead {
+            pp.timers.open();
             pp.set_status(PStatus::Stopped);
         }
     }
-    for pp in SCHED.allp.iter().skip(count).filter_map(|link| link.get()) {
+    let Some(heir) = SCHED.allp[0].get() else { throw("there is no P 0") };
+    let gone = || SCHED.allp.iter().skip(count).filter_map(|link| link.get());
+    heir.timers.reserve(gone().map(|pp| pp.timers.len()).sum())?;
+    for pp in gone() {
         if pp.status() != PStatus::Dead {
-            bury(pp);
+            bury(pp, heir);
         }
     }
     SCHED.gomaxprocs.store(count as u32, Ordering::Relaxed);
     Ok(())
 }
 
-/// What `pp` had goes to everybody.
-fn bury(pp: &'static P) {
+/// What `pp` had goes to everybody; its timers to `heir`.
+fn bury(pp: &'static P, heir: &'static P) {
+    if pp.timers.close(&heir.timers).is_err() {
+        throw("no memory for the timers of a P that is not in use any more");
+    }
+    crate::timer::abandon(pp);
     let mut lists = SCHED.lock();
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);

@@ -9,6 +9,7 @@
 //!   its `stat` says so) loses it, too: this is the *rescue*;
 //! - one that has used more of the CPU than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
+//! - timers that are due are fired, if all Ps are busy, or the M that should have done it is late;
 //! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
 //!   thousands of them, nearly all asleep: those that were last seen asleep are looked at every 10 ms,
 //!   and by their CPU clock first.
@@ -17,7 +18,7 @@
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
 //! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
-//! until an M gets a P.
+//! until an M gets a P. And when a timer is due.
 //!
 //! # Safety
 //!
@@ -25,6 +26,8 @@
 
 #![allow(unsafe_code)]
 
+use super::fire::fire_all;
+use super::keeper;
 use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
 use super::state::SCHED;
@@ -53,8 +56,8 @@ const WATCHFUL: u64 = MILLI;
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
-/// Looks at nothing but idle Ps before the long sleep.
-const IDLE: u32 = 20;
+/// Looks at nothing but idle Ps before the long sleep; the time between them doubles.
+const IDLE: u32 = 3;
 
 /// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
@@ -65,9 +68,10 @@ const SPARE: u64 = 10 * MILLI;
 /// `setuid` waits until every thread has handled the one.
 const MASK: SigSet = SigSet::FULL.without(Signal(32)).without(Signal(33));
 
-/// How long the present nap is, in nanoseconds; [`AWAKE`] between naps.
+/// How long the present nap is, in nanoseconds, and until when; [`AWAKE`] between naps.
 static NAP: AtomicU64 = AtomicU64::new(AWAKE);
-/// Longer than any: whoever hurries sysmon while it looks has it look again.
+static UNTIL: AtomicU64 = AtomicU64::new(AWAKE);
+/// Later than any: whoever hurries sysmon while it looks has it look again.
 const AWAKE: u64 = u64::MAX;
 
 /// Starts the thread.
@@ -104,15 +108,20 @@ unsafe extern "C" fn sysmon(_: usize) {
             1..EAGER => delay,
             _ => (delay * 2).min(LONGEST),
         };
-        delay = delay.min(found.within).max(SHORTEST);
+        delay = delay.min(found.within).max(SHORTEST << idle);
     }
 }
 
 /// Waits between two looks, unless [`hurry`] says otherwise.
 fn nap(time: u64) {
     NAP.store(time, Ordering::Relaxed);
-    SCHED.sysmonnote.sleep_for(time);
+    let until = (nanotime() + time).min(keeper::watch());
+    UNTIL.store(until, Ordering::Relaxed);
+    // SeqCst: between `UNTIL` and the heaps' `next`, as `keeper::tell` has it the other way round.
+    fence(Ordering::SeqCst);
+    SCHED.sysmonnote.sleep_until(until.min(keeper::watch()));
     SCHED.sysmonnote.clear();
+    UNTIL.store(AWAKE, Ordering::Relaxed);
     NAP.store(AWAKE, Ordering::Relaxed);
     // SeqCst: between this and the queues that are looked at now, as `wakep` has it the other way round.
     fence(Ordering::SeqCst);
@@ -122,6 +131,13 @@ fn nap(time: u64) {
 /// called `wakep` since, for its fence.
 pub(crate) fn hurry() {
     if NAP.load(Ordering::Relaxed) > MIN_RUN {
+        SCHED.sysmonnote.wakeup();
+    }
+}
+
+/// Something is to be done at `when`.
+pub(crate) fn hurry_until(when: u64) {
+    if UNTIL.load(Ordering::Relaxed) > when {
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -200,6 +216,10 @@ fn look(now: u64) -> Found {
     }
     if SCHED.refused.load(Ordering::Relaxed) != 0 && SCHED.runqsize.load(Ordering::Relaxed) != 0 {
         wakep();
+    }
+    if keeper::watch() <= now {
+        found.acted = true;
+        fire_all(None, now);
     }
     let mut take = false;
     for pp in SCHED.ps() {

@@ -7,12 +7,13 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::{template, thread};
+use super::{keeper, template, thread};
 use crate::lock::Guard;
 use crate::obj::m::M;
 use crate::obj::p::P;
 use crate::prim::{Ordering, fence, nanotime};
 use crate::throw::{Say, throw_with};
+use crate::timer::NEVER;
 use gort_sys::Errno;
 
 /// Nanoseconds for which no thread is asked for after one has been refused.
@@ -50,7 +51,7 @@ fn wakep_slow() {
 /// `nmspinning`.
 pub(crate) fn startm(pp: &'static P, spinning: bool) {
     let mut lists = SCHED.lock();
-    let Some(mp) = lists.midle.pop() else {
+    let Some(mp) = lists.mget() else {
         if refused_lately() && lists.mcount.cast_signed() != lists.mlocked {
             return do_without(lists, pp, spinning);
         }
@@ -199,5 +200,10 @@ pub(crate) fn handoffp(pp: &'static P) {
     fence(Ordering::SeqCst);
     if super::find::work_somewhere() {
         wakep();
+    }
+    // Its M may have left without looking at the timers.
+    pp.timer_news.set(0);
+    if pp.timers.next() != NEVER {
+        keeper::tell(pp.timers.next());
     }
 }

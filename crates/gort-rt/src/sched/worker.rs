@@ -10,10 +10,10 @@
 
 #![allow(unsafe_code)]
 
+pub(crate) use super::keeper::stopm;
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::threads::KEEP;
-use super::{exit, find, lockm, park, retake, sigstack, spawn};
+use super::{exit, find, keeper, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -119,6 +119,7 @@ fn schedule(mp: &'static M) -> ! {
 
 /// Runs `gp`. Go: `execute`.
 fn execute(mp: &'static M, gp: &'static G) -> ! {
+    keeper::tell_news(mp.pp());
     take_on(mp, gp);
     // SAFETY: we have taken `gp` from the one place that held it; nothing on this stack is needed.
     unsafe {
@@ -133,25 +134,6 @@ fn execute(mp: &'static M, gp: &'static G) -> ! {
     }
 }
 
-/// Sleeps until somebody has a P for `mp`. Go: `stopm`.
-pub(crate) fn stopm(mp: &'static M) {
-    let mut lists = SCHED.lock();
-    if lists.queued()
-        && let Some(pp) = lists.pidleget()
-    {
-        // Queued by somebody who found no M to wake, and could make none.
-        drop(lists);
-        return acquirep(mp, pp);
-    }
-    if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
-        drop(lists);
-        mexit(mp);
-    }
-    lists.midle.push(mp);
-    drop(lists);
-    sleep(mp);
-}
-
 /// Sleeps until woken with a P in `nextp`.
 pub(crate) fn sleep(mp: &'static M) {
     mp.park.sleep();
@@ -164,7 +146,7 @@ pub(crate) fn sleep(mp: &'static M) {
 
 /// Ends the thread: there are idle ones enough, or the goroutine that was locked to it is over, and may
 /// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
-fn mexit(mp: &'static M) -> ! {
+pub(super) fn mexit(mp: &'static M) -> ! {
     strike(mp);
     if let Some(pp) = retake::retire(mp) {
         super::wake::handoffp(pp);

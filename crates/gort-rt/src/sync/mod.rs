@@ -18,12 +18,8 @@
 //! goroutine enters when it has left its stack (it is the commit of its park), so whoever finds it in
 //! the table can ready it.
 //!
-//! # Semaphores
-//!
-//! A word that counts wake-ups that nobody has taken yet; it is touched under the bucket's lock only.
-//! [`semrelease`] hands them to those who wait and adds to the word what is left: a waiter that is on
-//! its way to the table finds it there. Unlike Go's, a wake-up that was given to a waiter cannot be
-//! taken by somebody who comes later.
+//! Semaphores (`sema.rs`) are words that count wake-ups, and most of the rest is made of them. Waiting
+//! with a limit of time is apart (`timed.rs`), so that the others do not pay for it.
 //!
 //! # Safety
 //!
@@ -33,16 +29,20 @@
 
 mod mutex;
 mod rwmutex;
+mod sema;
+mod timed;
 mod waiters;
 
 pub use mutex::Mutex;
 pub use rwmutex::{RwMutex, TooMany};
+pub use sema::{semacquire, semacquire_until, semhandoff, semrelease};
+pub use timed::{Parked, park_until};
 
 use crate::lock::{self, Rank};
 use crate::obj::g::G;
-use crate::prim::{AtomicU32, Cell, Ordering, SEMTAB, const_fn, each, global};
+use crate::prim::{Cell, SEMTAB, const_fn, each, global};
 use crate::sched::park::WaitReason;
-use crate::sched::park::{gopark_raised, goyield};
+use crate::sched::park::gopark_raised;
 use gort_sys::context::slot;
 use waiters::{Waiter, Waiters, Woken};
 
@@ -109,6 +109,27 @@ struct Entry<C, P> {
 }
 
 impl<C: FnOnce() -> bool, P: FnOnce()> Entry<C, P> {
+    #[inline]
+    fn new(wait: Wait, check: C, parted: P) -> Entry<C, P> {
+        Entry {
+            waiter: Waiter::new(mixed(wait.address), wait.arg),
+            place: wait.place,
+            calls: Cell::new(Some((check, parted))),
+            waited: Cell::new(false),
+        }
+    }
+
+    /// Waits; a thread does so by `sleep`.
+    #[inline]
+    fn wait(&self, reason: WaitReason, sleep: impl FnOnce()) {
+        if self.waiter.is_goroutine() {
+            slot::lock();
+            gopark_raised(commit::<C, P>, core::ptr::from_ref(self).expose_provenance(), reason);
+        } else if self.enter() {
+            sleep();
+        }
+    }
+
     /// Enters, unless there is nothing to wait for: whether it has.
     fn enter(&self) -> bool {
         let Some((check, parted)) = self.calls.take() else { return false };
@@ -138,24 +159,14 @@ where
     C: FnOnce() -> bool,
     P: FnOnce(),
 {
-    let entry = Entry {
-        waiter: Waiter::new(mixed(wait.address), wait.arg),
-        place: wait.place,
-        calls: Cell::new(Some((check, parted))),
-        waited: Cell::new(false),
-    };
-    if entry.waiter.is_goroutine() {
-        slot::lock();
-        gopark_raised(commit::<C, P>, core::ptr::from_ref(&entry).expose_provenance(), wait.reason);
-    } else if entry.enter() {
-        entry.waiter.sleep();
-    }
+    let entry = Entry::new(wait, check, parted);
+    entry.wait(wait.reason, || entry.waiter.sleep());
     entry.waited.get()
 }
 
 fn commit<C: FnOnce() -> bool, P: FnOnce()>(_: &'static G, entry: usize) -> bool {
     let entry = core::ptr::with_exposed_provenance::<Entry<C, P>>(entry);
-    // SAFETY: on the stack of who has just parked, in `park_at`.
+    // SAFETY: on the stack of who has just parked, in `wait`.
     unsafe { (*entry).enter() }
 }
 
@@ -176,7 +187,7 @@ pub fn wake_at(
         match bucket.first(key) {
             None => break false,
             Some(waiter) if !take(waiter.arg) => break true,
-            Some(_) => bucket.pop(key, &mut woken),
+            Some(waiter) => bucket.remove(waiter, &mut woken),
         }
     };
     let count = woken.count();
@@ -184,47 +195,4 @@ pub fn wake_at(
     drop(bucket);
     woken.wake_all();
     count
-}
-
-/// Takes one wake-up from a semaphore, waiting until there is one. Go: `semacquire`.
-///
-/// What waits: the goroutine, or the thread if it is an ordinary one; behind the others, or, if it has
-/// waited before, in front of them.
-pub fn semacquire(sema: &AtomicU32, place: Place, reason: WaitReason) {
-    let wait = Wait { address: address_of(sema), place, arg: 0, reason };
-    let none = || match sema.load(Ordering::Relaxed).checked_sub(1) {
-        None => true,
-        Some(rest) => {
-            sema.store(rest, Ordering::Relaxed);
-            false
-        }
-    };
-    park_at(wait, none, || ());
-}
-
-/// Gives a semaphore `count` wake-ups. Go: `semrelease`.
-///
-/// Does not wait. From any thread.
-pub fn semrelease(sema: &AtomicU32, count: u32) {
-    let mut given = 0;
-    let take = |_| {
-        given += 1;
-        given <= count
-    };
-    let keep = |taken, _| {
-        let rest = count - taken as u32;
-        if rest != 0 {
-            // Somebody has yet to enter for each of these: that keeps the word.
-            sema.store(sema.load(Ordering::Relaxed) + rest, Ordering::Relaxed);
-        }
-    };
-    wake_at(address_of(sema), take, keep);
-}
-
-/// Gives a semaphore one wake-up, and whoever gets it the P. Go: `semrelease` with `handoff`.
-///
-/// What waits: the goroutine, in its P's queue.
-pub fn semhandoff(sema: &AtomicU32) {
-    semrelease(sema, 1);
-    goyield();
 }

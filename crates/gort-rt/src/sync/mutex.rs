@@ -22,12 +22,17 @@
 //! Only the one party with [`WOKEN`] can have waited, so only it can set [`STARVING`], and takes
 //! [`WOKEN`] away with it. So whoever is woken and finds [`STARVING`] has been handed the lock.
 //!
+//! Who does not wait for ever counts itself out when its time is up, under the lock of the table in which
+//! it waits; if it is the last, nobody starves any more. So whoever hands the lock on and finds nobody
+//! there looks, under that lock, whether it is still to be handed on. If a waiter finds that it is not
+//! counted any more, somebody is about to wake it, and it waits for that.
+//!
 //! After the step that lets go the word is not touched, and the semaphore only while somebody waits:
 //! whoever gets the lock next may free it.
 //!
 //! Modelled by loom in `tests/loom_sync_mutex.rs`.
 
-use super::{Place, semacquire, semhandoff, semrelease};
+use super::{Place, semacquire, semacquire_until, semhandoff, semrelease};
 use crate::prim::{AtomicU32, Ordering, const_fn, nanotime};
 use crate::sched::park::WaitReason;
 use crate::sched::spin::{canspin, procyield};
@@ -63,8 +68,15 @@ impl Mutex {
     #[inline(always)]
     pub fn lock(&self) {
         if !self.exchange(0, LOCKED) {
-            self.lock_slow();
+            self.lock_slow(None);
         }
+    }
+
+    /// Locks it unless somebody has it until the time `until`, in nanoseconds of monotonic time:
+    /// whether it has. What waits: as for [`lock`](Mutex::lock).
+    #[inline]
+    pub fn lock_until(&self, until: u64) -> bool {
+        self.exchange(0, LOCKED) || self.lock_slow(Some(until))
     }
 
     /// Locks it if it is free: whether it was.
@@ -107,9 +119,10 @@ impl Mutex {
         false
     }
 
+    /// Whether it has it.
     #[cold]
     #[inline(never)]
-    fn lock_slow(&self) {
+    fn lock_slow(&self, until: Option<u64>) -> bool {
         let mut since = None;
         let mut starving = false;
         // Whether `WOKEN` is ours.
@@ -126,8 +139,10 @@ impl Mutex {
                 spins += 1;
                 continue;
             }
+            let free = old & LOCKED == 0;
+            let too_late = !free && until.is_some_and(|until| nanotime() >= until);
             let mut new = old | LOCKED;
-            if old & LOCKED != 0 {
+            if !free && !too_late {
                 new += WAITER;
                 if starving {
                     new |= STARVING;
@@ -139,24 +154,50 @@ impl Mutex {
             if !self.exchange(old, new) {
                 continue;
             }
-            if old & LOCKED == 0 {
-                return;
+            if free || too_late {
+                return free;
             }
             let place = if since.is_some() { Place::Front } else { Place::Back };
             let start = *since.get_or_insert_with(nanotime);
-            semacquire(&self.sema, place, WaitReason::MutexLock);
+            if !self.wait(place, until) {
+                return false;
+            }
             starving = starving || nanotime().saturating_sub(start) > PATIENCE;
-            let now = self.state.load(Ordering::Relaxed);
-            if now & STARVING != 0 {
-                let last = now / WAITER == 1;
-                let over = if last || !starving { STARVING } else { 0 };
-                // Relaxed: the lock came with the semaphore.
-                self.state.fetch_sub(WAITER + over, Ordering::Relaxed);
-                return;
+            if self.is_handed(starving) {
+                return true;
             }
             woken = true;
             spins = 0;
         }
+    }
+
+    /// Whether whoever has been woken has been handed the lock. If so it is counted no more, and the lock
+    /// is handed on later if somebody else waits, and it has itself waited for too long.
+    fn is_handed(&self, starving: bool) -> bool {
+        let fewer = |old| {
+            let last = old / WAITER == 1;
+            let over = if last || !starving { STARVING } else { 0 };
+            (old & STARVING != 0).then(|| (old - WAITER) & !over)
+        };
+        // Relaxed: the lock came with the semaphore.
+        self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+    }
+
+    /// Waits to be woken, having counted itself; whether it was, in time. If not it is not counted.
+    fn wait(&self, place: Place, until: Option<u64>) -> bool {
+        let Some(until) = until else {
+            semacquire(&self.sema, place, WaitReason::MutexLock);
+            return true;
+        };
+        let leave = || {
+            let fewer = |old: u32| {
+                let last = old / WAITER == 1;
+                // If nobody is counted, who was is being woken: that is us.
+                Some(old.checked_sub(WAITER)? & !(if last { STARVING } else { 0 }))
+            };
+            self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+        };
+        semacquire_until(&self.sema, place, WaitReason::MutexLock, until, leave)
     }
 
     #[cold]
@@ -165,7 +206,13 @@ impl Mutex {
         let mut old = self.state.load(Ordering::Relaxed);
         loop {
             if old & STARVING != 0 {
-                return semhandoff(&self.sema);
+                // Unless all have left meanwhile, who are not asked to wait any more.
+                let waited_for = || self.state.load(Ordering::Relaxed) & STARVING != 0;
+                if semhandoff(&self.sema, waited_for) {
+                    return;
+                }
+                old = self.state.load(Ordering::Relaxed);
+                continue;
             }
             let wake = old >= WAITER && old & WOKEN == 0;
             let rest = old & !LOCKED;

@@ -30,6 +30,8 @@ pub(super) struct Waiter {
     prev: Cell<*const Waiter>,
     /// The tree, of a ring's head.
     child: [Cell<*const Waiter>; 2],
+    /// Whether it is in the table.
+    queued: Cell<bool>,
     /// What who wakes is told.
     pub(super) arg: usize,
 }
@@ -45,6 +47,7 @@ impl Waiter {
             next: Cell::new(null()),
             prev: Cell::new(null()),
             child: [Cell::new(null()), Cell::new(null())],
+            queued: Cell::new(false),
             arg,
         }
     }
@@ -59,6 +62,16 @@ impl Waiter {
     #[inline]
     pub(super) fn is_goroutine(&self) -> bool {
         self.gp.is_some()
+    }
+
+    /// Where a thread waits.
+    pub(super) fn futex(&self) -> &AtomicU32 {
+        &self.futex
+    }
+
+    /// Whether it is in the table. Under the lock.
+    pub(super) fn is_queued(&self) -> bool {
+        self.queued.get()
     }
 
     /// An ordinary thread: sleeps until it is woken.
@@ -127,6 +140,7 @@ impl Waiters {
 
     /// Puts `waiter` behind all others, or in front of them.
     pub(super) fn push(&self, waiter: &Waiter, in_front: bool) {
+        waiter.queued.set(true);
         let place = self.place(waiter.key);
         // SAFETY: see the module.
         let Some(head) = (unsafe { place.get().as_ref() }) else {
@@ -144,27 +158,22 @@ impl Waiters {
         }
     }
 
-    /// Takes the first who waits at `key` out, for `woken`.
-    pub(super) fn pop(&self, key: usize, woken: &mut Woken) {
-        let place = self.place(key);
-        // SAFETY: see the module, here and below.
-        let Some(head) = (unsafe { place.get().as_ref() }) else { return };
-        let next = head.next.get();
-        if !core::ptr::eq(next, head) {
-            let prev = head.prev.get();
-            // SAFETY: as above.
-            let next = unsafe {
-                (*prev).next.set(next);
-                &*next
-            };
-            next.prev.set(prev);
-            put_in_place_of(head, next, place);
-        } else if let Some(leaf) = prune(head) {
-            put_in_place_of(head, leaf, place);
-        } else {
-            place.set(null());
+    /// Takes `waiter`, which is here, out, for `woken`.
+    pub(super) fn remove(&self, waiter: &Waiter, woken: &mut Woken) {
+        // SAFETY: see the module.
+        let (next, prev) = unsafe { (&*waiter.next.get(), &*waiter.prev.get()) };
+        prev.next.set(next);
+        next.prev.set(prev);
+        let place = self.place(waiter.key);
+        if core::ptr::eq(place.get(), waiter) {
+            let alone = core::ptr::eq(next, waiter);
+            match if alone { prune(waiter) } else { Some(next) } {
+                Some(heir) => put_in_place_of(waiter, heir, place),
+                None => place.set(null()),
+            }
         }
-        woken.push(head);
+        waiter.queued.set(false);
+        woken.push(waiter);
     }
 }
 

@@ -16,7 +16,7 @@ pub(crate) mod sched {
     pub(crate) use super::goroutine::{park, rand};
 }
 
-pub(crate) use goroutine::{KINDS, Kind, obj, spawn, throw};
+pub(crate) use goroutine::{KINDS, Kind, obj, spawn, throw, timer};
 
 use chan::{Hchan, Memory};
 use std::alloc::{Layout, alloc, dealloc};

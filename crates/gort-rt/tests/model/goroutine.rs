@@ -2,12 +2,21 @@
 //!
 //! Parking calls the commit when the "stack" has been left, as the scheduler does; whoever readies a
 //! goroutine before that is caught.
+//!
+//! # Safety
+//!
+//! A timer's function is called with its argument at most once after it was set, and has returned when the
+//! timer is gone.
+
+#![allow(unsafe_code)]
 
 pub(crate) mod obj {
     pub(crate) mod g {
-        use crate::prim::{AtomicU32, Ordering::Relaxed};
+        use crate::prim::{AtomicU32, Ordering::Relaxed, Word};
         use loom::sync::Notify;
+        use loom::thread::JoinHandle;
         use std::cell::Cell;
+        use std::sync::Mutex;
 
         pub(crate) struct G {
             pub(crate) ready: Notify,
@@ -15,6 +24,9 @@ pub(crate) mod obj {
             pub(crate) on_stack: AtomicU32,
             /// How often it has been readied.
             pub(crate) readied: AtomicU32,
+            pub(crate) waiter: Word,
+            /// Its alarm, a thread that rings when it is its turn. Not part of the model.
+            pub(crate) alarm: Mutex<Option<JoinHandle<()>>>,
         }
 
         impl std::fmt::Debug for G {
@@ -37,6 +49,8 @@ pub(crate) mod obj {
                 ready: Notify::new(),
                 on_stack: AtomicU32::new(1),
                 readied: AtomicU32::new(0),
+                waiter: Word::new(0),
+                alarm: Mutex::new(None),
             }));
             HERE.with(|here| here.set(Some(gp)));
             assert_eq!(gp.on_stack.load(Relaxed), 1);
@@ -76,14 +90,14 @@ pub(crate) mod park {
         let gp = current().unwrap();
         let before = gp.readied.load(Relaxed);
         gp.on_stack.store(0, Relaxed);
-        if commit(gp, arg) {
-            // Loom's `wait` may come back once for nothing. Acquire: with `goready`, as the run queue
-            // that hands the goroutine over.
-            while gp.readied.load(Acquire) == before {
-                gp.ready.wait();
-            }
-        } else {
-            assert_eq!(gp.readied.load(Relaxed), before, "called off, and readied too");
+        if !commit(gp, arg) {
+            gp.on_stack.store(1, Relaxed);
+            return slot::unlock();
+        }
+        // Loom's `wait` may come back once for nothing. Acquire: with `goready`, as the run queue that
+        // hands the goroutine over.
+        while gp.readied.load(Acquire) == before {
+            gp.ready.wait();
         }
         gp.on_stack.store(1, Relaxed);
         slot::unlock();
@@ -93,6 +107,69 @@ pub(crate) mod park {
         assert_eq!(gp.on_stack.load(Relaxed), 0, "readied while on its stack");
         gp.readied.fetch_add(1, Release);
         gp.ready.notify();
+    }
+}
+
+/// Alarms, with no clock: one that is set may ring at once, or at any time after that.
+pub(crate) mod timer {
+    use gort_sys::Errno;
+    use loom::thread::JoinHandle;
+    use std::cell::Cell;
+
+    /// A timer that is set once.
+    pub struct Owned {
+        function: unsafe fn(usize, u64),
+        arg: usize,
+        thread: Cell<Option<JoinHandle<()>>>,
+    }
+
+    impl Owned {
+        #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+        pub(crate) unsafe fn new(
+            function: unsafe fn(usize, u64),
+            arg: usize,
+            _: u64,
+        ) -> Result<Owned, Errno> {
+            Ok(Owned { function, arg, thread: Cell::new(None) })
+        }
+
+        #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+        pub(crate) fn set(&self, when: u64) -> Result<bool, Errno> {
+            let (function, arg) = (self.function, self.arg);
+            // SAFETY: what `new` was promised.
+            self.thread.set(Some(loom::thread::spawn(move || unsafe { function(arg, when) })));
+            Ok(false)
+        }
+    }
+
+    /// It fires all the same, in vain.
+    impl Drop for Owned {
+        fn drop(&mut self) {
+            if let Some(thread) = self.thread.take() {
+                thread.join().unwrap();
+            }
+        }
+    }
+
+    pub(crate) mod alarm {
+        use crate::obj::g::G;
+
+        pub(crate) fn start(gp: &'static G, ring: unsafe fn(usize, u64), when: u64) -> bool {
+            stop(gp);
+            let at = std::ptr::from_ref(gp).expose_provenance();
+            // SAFETY: as the real one does.
+            let alarm = loom::thread::spawn(move || unsafe { ring(at, when) });
+            *gp.alarm.lock().unwrap() = Some(alarm);
+            true
+        }
+
+        /// It rings all the same, in vain.
+        pub(crate) fn stop(gp: &'static G) {
+            let alarm = gp.alarm.lock().unwrap().take();
+            if let Some(alarm) = alarm {
+                alarm.join().unwrap();
+            }
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 //!
 //! As in `src/prim.rs`: a link holds null or what was a `&'static T`.
 
+use gort_sys::Errno;
 use gort_sys::types::Timespec;
 pub(crate) use loom::cell::Cell;
 pub(crate) use loom::hint::spin_loop;
@@ -109,6 +110,10 @@ impl<T> Link<T> {
         was
     }
 
+    pub(crate) fn is(&self, what: &T) -> bool {
+        self.get().is_some_and(|here| std::ptr::eq(here, what))
+    }
+
     pub(crate) fn is_none(&self) -> bool {
         self.get().is_none()
     }
@@ -140,8 +145,10 @@ impl Word {
         self.0.store(value, Ordering::Relaxed);
     }
 
-    pub(crate) fn bump(&self) {
-        self.set(self.get() + 1);
+    pub(crate) fn bump(&self) -> usize {
+        let value = self.get() + 1;
+        self.set(value);
+        value
     }
 }
 
@@ -176,6 +183,19 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<&Times
     }
     true
 }
+
+/// It is always too late already.
+pub(crate) fn futex_wait_until(
+    word: &AtomicU32,
+    expected: u32,
+    _: Option<&Timespec>,
+) -> Result<(), Errno> {
+    let _waiters = WAITERS.lock().unwrap();
+    let is_expected = word.load(Ordering::Relaxed) == expected;
+    Err(if is_expected { Errno::ETIMEDOUT } else { Errno::EAGAIN })
+}
+
+pub(crate) fn set_timerslack(_: usize) {}
 
 /// Wakes up to `count` waiters, the oldest first.
 pub(crate) fn futex_wake(word: &AtomicU32, count: i32) -> usize {

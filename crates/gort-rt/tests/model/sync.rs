@@ -51,4 +51,4 @@ pub(crate) mod sched {
 }
 
 pub(crate) use goroutine::Kind::{self, Goroutine, Thread};
-pub(crate) use goroutine::{obj, spawn};
+pub(crate) use goroutine::{obj, spawn, timer};

@@ -10,8 +10,11 @@ use super::error::{RecvError, SendError, TryRecvError, TrySendError};
 use super::iter::{IntoIter, Iter, TryIter};
 use super::shared::{self, Handle, Receiving, Sending};
 use gort_rt::chan::{AnyChannel, Lacking, Refused};
+use gort_rt::timer::Owned;
+use gort_sys::Errno;
 use std::fmt;
 use std::panic::{RefUnwindSafe, UnwindSafe};
+use std::time::Instant;
 
 /// A channel with no limit on how many values are in it.
 ///
@@ -173,6 +176,18 @@ impl<T> Sender<T> {
     }
 }
 
+impl Receiver<Instant> {
+    /// The timer that sends on its channel, if there is one.
+    pub(crate) fn timer(&self) -> Option<&Owned> {
+        self.handle.as_ref()?.timer()
+    }
+
+    /// One for whose channel a timer sends; see [`shared::timed`].
+    pub(crate) fn timed(period: u64) -> Result<Receiver<Instant>, Errno> {
+        Ok(Receiver { handle: Some(shared::timed(period)?) })
+    }
+}
+
 impl<T> Receiver<T> {
     /// Receives a value. What waits, while there is none: the goroutine, or the thread if it is an
     /// ordinary one. Go: `<-c`.
@@ -247,6 +262,10 @@ impl<T> Receiver<T> {
             (Some(one), Some(other)) => one.is_same(other),
             (one, other) => one.is_none() && other.is_none(),
         }
+    }
+
+    pub(crate) fn handle(&self) -> Option<&Handle<T, Receiving>> {
+        self.handle.as_ref()
     }
 
     pub(crate) fn any(&self) -> Option<AnyChannel<'_>> {

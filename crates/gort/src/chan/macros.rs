@@ -15,9 +15,11 @@
 
 use super::channel::{Receiver, Sender};
 use super::error::{RecvError, SendError};
-pub use gort_rt::chan::{Case, Chosen};
+use super::timeout::within;
+pub use gort_rt::chan::{Case, Chosen, Wait};
 use gort_rt::chan::{Held, How, Promise};
 use std::mem::MaybeUninit;
+use std::time::Duration;
 
 /// Where a value of `receiver`'s goes.
 pub fn place<T>(_receiver: &Receiver<T>) -> MaybeUninit<T> {
@@ -39,10 +41,15 @@ pub fn send<T>(sender: &Sender<T>) -> Case<'_> {
 pub fn choose<const N: usize>(
     cases: [Case<'_>; N],
     biased: bool,
-    wait: bool,
+    wait: Wait,
 ) -> Option<(usize, Chosen)> {
     let held = [const { Held::new() }; N];
     gort_rt::chan::select(&cases, &held, How { biased, wait })
+}
+
+/// How long to wait, if a `default` arm says how long, or only that.
+pub fn wait<const N: usize>(timeout: [Duration; N]) -> Wait {
+    timeout.first().map_or(Wait::Not, |timeout| within(*timeout))
 }
 
 /// What was received.
@@ -101,14 +108,15 @@ impl<T> Drop for Due<'_, T> {
 /// select! {
 ///     recv(receiver) -> result => expression,
 ///     send(sender, value) -> result => expression,
-///     default => expression,
+///     default(duration) => expression,
 /// }
 /// ```
 ///
 /// Any number of `recv` and `send` arms, in any order, and at most one `default`. If several
 /// operations are possible, any of them is chosen with the same probability; an operation is
 /// possible, too, if it only finds the channel closed. If none is, the `default` arm is taken, if
-/// there is one; without, the goroutine waits (or the thread, if it is an ordinary one).
+/// there is one: at once, or if it has a [`Duration`](std::time::Duration), once that is over.
+/// Meanwhile, or without such an arm, the goroutine waits (or the thread, if it is an ordinary one).
 ///
 /// The `receiver` and `sender` expressions are evaluated first, in order; they are receivers and
 /// senders, or references to them. `value` is evaluated once its send has been chosen; if that
@@ -154,8 +162,11 @@ macro_rules! __select {
     (@arms $biased:tt () () $(,)?) => {
         compile_error!("a `select!` without arms")
     };
-    (@arms $biased:tt () (default $body:tt)) => {
+    (@arms $biased:tt () (default () $body:tt)) => {
         $body
+    };
+    (@arms $biased:tt () $default:tt) => {
+        $crate::__select!(@bind $biased () () $default)
     };
     (@arms $biased:tt ($($arm:tt)+) $default:tt) => {
         $crate::__select!(@bind $biased ($($arm)+) () $default)
@@ -200,18 +211,24 @@ macro_rules! __select {
             @arms $biased ($($arms)* [send ($s) ($m) ($result) { $body }]) $default $($($rest)*)?
         )
     };
-    (@arms $biased:tt $arms:tt () default $(())? => $body:block, $($rest:tt)*) => {
-        $crate::__select!(@arms $biased $arms (default $body) $($rest)*)
+    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:block,
+        $($rest:tt)*
+    ) => {
+        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) $body) $($rest)*)
     };
-    (@arms $biased:tt $arms:tt () default $(())? => $body:block $($rest:tt)*) => {
-        $crate::__select!(@arms $biased $arms (default $body) $($rest)*)
+    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:block
+        $($rest:tt)*
+    ) => {
+        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) $body) $($rest)*)
     };
-    (@arms $biased:tt $arms:tt () default $(())? => $body:expr $(, $($rest:tt)*)?) => {
-        $crate::__select!(@arms $biased $arms (default { $body }) $($($rest)*)?)
+    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:expr
+        $(, $($rest:tt)*)?
+    ) => {
+        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) { $body }) $($($rest)*)?)
     };
 
     // What is wrong.
-    (@arms $biased:tt $arms:tt (default $body:tt) default $($rest:tt)*) => {
+    (@arms $biased:tt $arms:tt (default $($default:tt)+) default $($rest:tt)*) => {
         compile_error!("a `select!` has one `default` arm at most")
     };
     (@arms $biased:tt $arms:tt $default:tt default -> $($rest:tt)*) => {
@@ -277,15 +294,19 @@ macro_rules! __select {
         }
     };
     (@bind ($biased:tt) () ($([($case:expr) $($bound:tt)*])*) ()) => {
-        match $crate::chan::macros::choose([$($case),*], $biased, true) {
+        match $crate::chan::macros::choose([$($case),*], $biased, $crate::chan::macros::Wait::Ever) {
             ::core::option::Option::Some((index, chosen)) => {
                 $crate::__select!(@chosen index chosen (0) $([$($bound)*])*)
             }
             ::core::option::Option::None => ::core::unreachable!(),
         }
     };
-    (@bind ($biased:tt) () ($([($case:expr) $($bound:tt)*])*) (default $body:tt)) => {
-        match $crate::chan::macros::choose([$($case),*], $biased, false) {
+    (@bind ($biased:tt) () ($([($case:expr) $($bound:tt)*])*)
+        (default ($($timeout:expr)?) $body:tt)
+    ) => {
+        match $crate::chan::macros::choose(
+            [$($case),*], $biased, $crate::chan::macros::wait([$($timeout)?])
+        ) {
             ::core::option::Option::Some((index, chosen)) => {
                 $crate::__select!(@chosen index chosen (0) $([$($bound)*])*)
             }

@@ -39,15 +39,22 @@
 //! any more; what a sender could not send, it has back.
 
 mod channel;
+mod clock;
 mod error;
 mod iter;
 #[doc(hidden)]
 pub mod macros;
 mod select;
 mod shared;
+mod timeout;
+mod timeout_error;
 
 pub use crate::{select, select_biased};
 pub use channel::{Receiver, Sender, bounded, never, unbounded};
+pub use clock::{after, at, tick};
 pub use error::{RecvError, SendError, TryReadyError, TryRecvError, TrySelectError, TrySendError};
 pub use iter::{IntoIter, Iter, TryIter};
 pub use select::{Select, SelectedOperation};
+pub use timeout_error::{
+    ReadyTimeoutError, RecvTimeoutError, SelectTimeoutError, SendTimeoutError,
+};

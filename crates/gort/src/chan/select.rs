@@ -14,7 +14,7 @@
 
 use super::channel::{Receiver, Sender};
 use super::error::{RecvError, SendError, TryReadyError, TrySelectError};
-use gort_rt::chan::{self, AnyChannel, Case, Chosen, Held, How, Promise};
+use gort_rt::chan::{self, AnyChannel, Case, Chosen, Held, How, Promise, Wait};
 use gort_sys::context::slot::thread_pointer;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::fmt;
@@ -139,7 +139,7 @@ impl<'a> Select<'a> {
     ///
     /// If there is none.
     pub fn try_select(&mut self) -> Result<SelectedOperation<'a>, TrySelectError> {
-        self.choose(false).ok_or(TrySelectError)
+        self.choose(Wait::Not).ok_or(TrySelectError)
     }
 
     /// Chooses an operation. What waits, until one is possible: the goroutine, or the thread if it is
@@ -150,7 +150,7 @@ impl<'a> Select<'a> {
     /// If the list is empty.
     pub fn select(&mut self) -> SelectedOperation<'a> {
         self.check();
-        self.choose(true).expect("who waits has something in the end")
+        self.choose(Wait::Ever).expect("who waits has something in the end")
     }
 
     /// The index of an operation that looks as if it were possible now. Others may be quicker.
@@ -159,7 +159,7 @@ impl<'a> Select<'a> {
     ///
     /// If there is none.
     pub fn try_ready(&mut self) -> Result<usize, TryReadyError> {
-        self.look(false).ok_or(TryReadyError)
+        self.look(Wait::Not).ok_or(TryReadyError)
     }
 
     /// The index of an operation that looks as if it were possible. Others may be quicker. What
@@ -170,20 +170,20 @@ impl<'a> Select<'a> {
     /// If the list is empty.
     pub fn ready(&mut self) -> usize {
         self.check();
-        self.look(true).expect("who waits has something in the end")
+        self.look(Wait::Ever).expect("who waits has something in the end")
     }
 
     fn check(&self) {
         assert!(!self.operations.is_empty(), "no operations have been added to the `Select`");
     }
 
-    fn look(&self, wait: bool) -> Option<usize> {
+    pub(super) fn look(&self, wait: Wait) -> Option<usize> {
         let how = How { biased: self.biased, wait };
         let at = self.with_cases(null_mut(), |cases, held| chan::ready(cases, held, how))?;
         self.operations.get(at).map(|operation| operation.index)
     }
 
-    fn choose(&self, wait: bool) -> Option<SelectedOperation<'a>> {
+    pub(super) fn choose(&self, wait: Wait) -> Option<SelectedOperation<'a>> {
         let how = How { biased: self.biased, wait };
         let mut slot = Slot::new(self.operations.iter().filter_map(|one| one.value));
         let at = slot.at();

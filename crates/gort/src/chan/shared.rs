@@ -7,12 +7,16 @@
 
 #![allow(unsafe_code)]
 
+use crate::time::clock;
 use gort_rt::chan::{Hchan, Memory};
+use gort_rt::timer::Owned;
+use gort_sys::Errno;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
 use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Instant;
 
 /// The program's allocator.
 pub(crate) enum Heap {}
@@ -33,6 +37,8 @@ unsafe impl Memory for Heap {
 
 /// A channel and how many handles it has.
 pub(crate) struct Shared<T> {
+    /// What sends, if there are no senders. First, for it is gone before the channel is.
+    timer: Option<Owned>,
     hchan: Hchan<T, Heap>,
     senders: AtomicUsize,
     receivers: AtomicUsize,
@@ -94,6 +100,7 @@ pub(crate) fn new<T>(
     capacity: Option<usize>,
 ) -> Option<(Handle<T, Sending>, Handle<T, Receiving>)> {
     let shared = NonNull::from(Box::leak(Box::new(Shared {
+        timer: None,
         hchan: Hchan::new(capacity)?,
         senders: AtomicUsize::new(1),
         receivers: AtomicUsize::new(1),
@@ -105,11 +112,47 @@ pub(crate) fn new<T>(
     ))
 }
 
+/// A channel with room for one value and a timer instead of senders. It sends the time that it was set
+/// for, and nothing if there is no room.
+///
+/// # Errors
+///
+/// `ENOMEM` when there is no memory for the timer.
+pub(crate) fn timed(period: u64) -> Result<Handle<Instant, Receiving>, Errno> {
+    clock::start();
+    let shared = NonNull::from(Box::leak(Box::new(Shared {
+        timer: None,
+        hchan: Hchan::new(Some(1)).ok_or(Errno::ENOMEM)?,
+        senders: AtomicUsize::new(0),
+        receivers: AtomicUsize::new(1),
+        half: AtomicBool::new(true),
+    })));
+    let handle = Handle { shared, end: std::marker::PhantomData };
+    // SAFETY: the channel is there until the timer is dropped, and sending to it, if that does not
+    // wait, is what a timer may do.
+    let timer = unsafe { Owned::new(ring, shared.as_ptr().expose_provenance(), period) }?;
+    // SAFETY: nobody else knows of the channel yet.
+    unsafe { (*shared.as_ptr()).timer = Some(timer) };
+    Ok(handle)
+}
+
+/// The timer of the channel with this address.
+unsafe fn ring(shared: usize, when: u64) {
+    // SAFETY: see `timed`.
+    let shared = unsafe { &*std::ptr::with_exposed_provenance::<Shared<Instant>>(shared) };
+    let _ = shared.hchan.offer(clock::instant_at(when));
+}
+
 impl<T, E: End> Handle<T, E> {
     #[inline(always)]
     fn shared(&self) -> &Shared<T> {
         // SAFETY: see the module.
         unsafe { self.shared.as_ref() }
+    }
+
+    /// The timer that sends here.
+    pub(crate) fn timer(&self) -> Option<&Owned> {
+        self.shared().timer.as_ref()
     }
 
     /// Whether both are of one channel.

@@ -27,6 +27,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::ops::Deref;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 use values::Values;
 
 /// What no value is of: the channel of [`Context::done`] carries none.
@@ -72,9 +73,49 @@ impl Context {
     /// A context that is over when this one is, or when it is cancelled by what is returned with it.
     #[must_use = "the context can be cancelled by the second value only"]
     pub fn with_cancel(&self) -> (Context, Cancel) {
-        let node = Node::new(self.node.as_ref());
+        self.derive(None)
+    }
+
+    /// [`with_cancel`](Context::with_cancel), and the context is over at `deadline` at the latest; at
+    /// once, if that is past. Starts the runtime if need be.
+    ///
+    /// # Panics
+    ///
+    /// When there is no memory for a timer, or the runtime cannot run on this system.
+    #[must_use = "the context can be cancelled by the second value only"]
+    pub fn with_deadline(&self, deadline: Instant) -> (Context, Cancel) {
+        self.derive(Some(deadline))
+    }
+
+    /// [`with_deadline`](Context::with_deadline), `timeout` from now; never, if that is later than an
+    /// [`Instant`] can be.
+    ///
+    /// ```
+    /// use gort::context::{Error, background};
+    /// use std::time::Duration;
+    ///
+    /// let (ctx, _cancel) = background().with_timeout(Duration::from_millis(1));
+    /// let _ = ctx.done().recv();
+    /// assert_eq!(ctx.err(), Some(Error::DeadlineExceeded));
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`with_deadline`](Context::with_deadline).
+    #[must_use = "the context can be cancelled by the second value only"]
+    pub fn with_timeout(&self, timeout: Duration) -> (Context, Cancel) {
+        self.derive(Instant::now().checked_add(timeout))
+    }
+
+    fn derive(&self, deadline: Option<Instant>) -> (Context, Cancel) {
+        let node = Node::new(self.node.as_ref(), deadline);
         let ctx = Context { node: Some(Arc::clone(&node)), values: self.values.clone() };
         (ctx, Cancel::new(node))
+    }
+
+    /// When it will be over at the latest, if that is known.
+    pub fn deadline(&self) -> Option<Instant> {
+        self.node.as_ref()?.deadline()
     }
 
     /// A context with one more value, found by its type. It hides one of the same type that this
@@ -119,7 +160,10 @@ impl Context {
 
 impl fmt::Debug for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Context").field("err", &self.err()).finish_non_exhaustive()
+        f.debug_struct("Context")
+            .field("err", &self.err())
+            .field("deadline", &self.deadline())
+            .finish_non_exhaustive()
     }
 }
 

@@ -10,9 +10,11 @@
 use super::{Cause, Error, Never};
 use crate::chan::{Receiver, Sender, bounded};
 use crate::sync::{Mutex, OnceLock};
+use crate::time::Timer;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Weak};
+use std::time::Instant;
 
 /// [`Node::over`]: it is not. Else 1 and more: an [`Error`].
 const NOT_OVER: u8 = 0;
@@ -25,6 +27,10 @@ pub(super) struct Node {
     state: Mutex<State>,
     /// Made when somebody first asks for it, under the lock.
     done: OnceLock<(Sender<Never>, Receiver<Never>)>,
+    /// The earliest of its own and its ancestors'.
+    deadline: Option<Instant>,
+    /// If the deadline is its own.
+    timer: OnceLock<Timer>,
 }
 
 #[derive(Default)]
@@ -35,8 +41,18 @@ struct State {
 }
 
 impl Node {
-    /// A child of `parent`; over if that is.
-    pub(super) fn new(parent: Option<&Arc<Node>>) -> Arc<Node> {
+    /// A child of `parent`; over if that is, and when the deadline comes.
+    pub(super) fn new(parent: Option<&Arc<Node>>, deadline: Option<Instant>) -> Arc<Node> {
+        let inherited = parent.and_then(|parent| parent.deadline);
+        let own = deadline.filter(|own| inherited.is_none_or(|inherited| *own < inherited));
+        let node = Node::child(parent, own.or(inherited));
+        if let Some(own) = own {
+            node.set_timer(own);
+        }
+        node
+    }
+
+    fn child(parent: Option<&Arc<Node>>, deadline: Option<Instant>) -> Arc<Node> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let node = Arc::new(Node {
             parent: parent.cloned(),
@@ -44,6 +60,8 @@ impl Node {
             over: AtomicU8::new(NOT_OVER),
             state: Mutex::default(),
             done: OnceLock::new(),
+            deadline,
+            timer: OnceLock::new(),
         });
         if let Some(parent) = parent {
             let mut state = parent.state.lock();
@@ -59,6 +77,28 @@ impl Node {
             }
         }
         node
+    }
+
+    /// Cancels it when the deadline comes, or now if that is past.
+    fn set_timer(self: &Arc<Node>, deadline: Instant) {
+        let left = deadline.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return self.cancel(Error::DeadlineExceeded, None);
+        }
+        let node = Arc::downgrade(self);
+        let timer = Timer::after_func(left, move || {
+            if let Some(node) = node.upgrade() {
+                node.cancel(Error::DeadlineExceeded, None);
+            }
+        });
+        let timer = self.timer.get_or_init(|| timer);
+        if self.err().is_some() {
+            timer.stop();
+        }
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.deadline
     }
 
     pub(super) fn err(&self) -> Option<Error> {
@@ -117,7 +157,14 @@ impl Node {
         if let Some((sender, _)) = self.done.get() {
             sender.close();
         }
+        self.stop_timer();
         children
+    }
+
+    fn stop_timer(&self) {
+        if let Some(timer) = self.timer.get() {
+            timer.stop();
+        }
     }
 
     /// Takes the parent away, having told it.
@@ -131,6 +178,7 @@ impl Node {
 /// One after the other: a long line of descent must not recurse.
 impl Drop for Node {
     fn drop(&mut self) {
+        self.stop_timer();
         let mut next = self.leave();
         while let Some(mut parent) = next.and_then(Arc::into_inner) {
             next = parent.leave();
@@ -148,15 +196,15 @@ mod tests {
 
     #[test]
     fn a_parent_forgets_children_that_are_cancelled_or_gone() {
-        let parent = Node::new(None);
-        let nodes: Vec<_> = (0..10).map(|_| Node::new(Some(&parent))).collect();
+        let parent = Node::new(None, None);
+        let nodes: Vec<_> = (0..10).map(|_| Node::new(Some(&parent), None)).collect();
         assert_eq!(children(&parent), 10);
         nodes[3].cancel(Error::Canceled, None);
         assert_eq!(children(&parent), 9);
         drop(nodes);
         assert_eq!(children(&parent), 0);
         // What keeps a child alive is its own child.
-        let grandchild = Node::new(Some(&Node::new(Some(&parent))));
+        let grandchild = Node::new(Some(&Node::new(Some(&parent), None)), None);
         assert_eq!(children(&parent), 1);
         drop(grandchild);
         assert_eq!(children(&parent), 0);
@@ -164,10 +212,10 @@ mod tests {
 
     #[test]
     fn a_parent_that_is_over_keeps_no_children() {
-        let parent = Node::new(None);
-        let early = Node::new(Some(&parent));
+        let parent = Node::new(None, None);
+        let early = Node::new(Some(&parent), None);
         parent.cancel(Error::DeadlineExceeded, None);
-        let late = Node::new(Some(&parent));
+        let late = Node::new(Some(&parent), None);
         assert_eq!(children(&parent), 0);
         assert_eq!([early.err(), late.err()], [Some(Error::DeadlineExceeded); 2]);
     }

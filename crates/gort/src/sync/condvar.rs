@@ -14,11 +14,14 @@
 #![allow(unsafe_code)]
 
 use super::MutexGuard;
+use crate::time::clock;
 use gort_rt::WaitReason;
-use gort_rt::sync::{Place, Wait, address_of, park_at, wake_at};
+use gort_rt::sync::{Parked, Place, Wait, address_of, park_at, park_until, wake_at};
 use lock_api::RawMutex;
+use std::cell::Cell;
 use std::fmt;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
 
 /// Goroutines and threads that wait until another tells them to look again at what a mutex protects.
 /// Go: `sync.Cond`.
@@ -58,6 +61,33 @@ impl Condvar {
     ///
     /// What waits: the goroutine, or the thread if it is an ordinary one.
     pub fn wait<T: ?Sized>(&self, guard: &mut MutexGuard<'_, T>) {
+        self.park(guard, None);
+    }
+
+    /// [`wait`](Condvar::wait) until `deadline` at the latest; the mutex is waited for in any case. What
+    /// waits: as for [`wait`](Condvar::wait).
+    pub fn wait_until<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        deadline: Instant,
+    ) -> WaitTimeoutResult {
+        self.park(guard, Some(clock::nanos_at(deadline)))
+    }
+
+    /// [`wait_until`](Condvar::wait_until), `timeout` from now.
+    pub fn wait_for<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        timeout: Duration,
+    ) -> WaitTimeoutResult {
+        self.park(guard, Some(clock::nanos_from_now(timeout)))
+    }
+
+    fn park<T: ?Sized>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        until: Option<u64>,
+    ) -> WaitTimeoutResult {
         // SAFETY: used to unlock what the guard has locked, and to lock it again; see the module.
         let mutex = unsafe { MutexGuard::mutex(guard).raw() };
         let wait = Wait {
@@ -70,9 +100,29 @@ impl Condvar {
             self.add(1);
             true
         };
-        // SAFETY: the guard has locked it.
-        park_at(wait, enter, || unsafe { mutex.unlock() });
+        let unlocked = Cell::new(false);
+        let unlock = || {
+            unlocked.set(true);
+            // SAFETY: the guard has locked it.
+            unsafe { mutex.unlock() };
+        };
+        let leave = || {
+            self.add(-1);
+            true
+        };
+        let timed_out = match until {
+            None => {
+                park_at(wait, enter, unlock);
+                false
+            }
+            Some(until) => park_until(wait, until, enter, unlock, leave) == Parked::TimedOut,
+        };
+        if !unlocked.get() {
+            // The time was up at once. Others get their turn all the same.
+            unlock();
+        }
         mutex.lock();
+        WaitTimeoutResult(timed_out)
     }
 
     /// Waits while `condition` is true of the value.
@@ -88,6 +138,63 @@ impl Condvar {
         while condition(guard) {
             self.wait(guard);
         }
+    }
+
+    /// [`wait_while`](Condvar::wait_while) until `deadline` at the latest. `condition` is asked once more
+    /// then: it timed out if it is still true.
+    ///
+    /// # Panics
+    ///
+    /// When `condition` does.
+    pub fn wait_while_until<T, F>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        condition: F,
+        deadline: Instant,
+    ) -> WaitTimeoutResult
+    where
+        T: ?Sized,
+        F: FnMut(&mut T) -> bool,
+    {
+        self.park_while(guard, condition, clock::nanos_at(deadline))
+    }
+
+    /// [`wait_while_until`](Condvar::wait_while_until), `timeout` from now.
+    ///
+    /// # Panics
+    ///
+    /// When `condition` does.
+    pub fn wait_while_for<T, F>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        condition: F,
+        timeout: Duration,
+    ) -> WaitTimeoutResult
+    where
+        T: ?Sized,
+        F: FnMut(&mut T) -> bool,
+    {
+        self.park_while(guard, condition, clock::nanos_from_now(timeout))
+    }
+
+    fn park_while<T, F>(
+        &self,
+        guard: &mut MutexGuard<'_, T>,
+        mut condition: F,
+        until: u64,
+    ) -> WaitTimeoutResult
+    where
+        T: ?Sized,
+        F: FnMut(&mut T) -> bool,
+    {
+        let mut result = WaitTimeoutResult(false);
+        while condition(guard) {
+            if result.timed_out() {
+                return result;
+            }
+            result = self.park(guard, Some(until));
+        }
+        WaitTimeoutResult(false)
     }
 
     /// Wakes the one that has waited for longest: whether there was one. Does not wait.
@@ -119,6 +226,17 @@ impl Condvar {
     fn add(&self, change: i32) {
         let now = self.waiting.load(Ordering::Relaxed).wrapping_add_signed(change);
         self.waiting.store(now, Ordering::Relaxed);
+    }
+}
+
+/// How a wait with a limit of time has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WaitTimeoutResult(bool);
+
+impl WaitTimeoutResult {
+    /// Whether the time was up.
+    pub fn timed_out(self) -> bool {
+        self.0
     }
 }
 

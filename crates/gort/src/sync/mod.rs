@@ -18,7 +18,7 @@ mod semaphore;
 mod waitgroup;
 
 pub use barrier::{Barrier, BarrierWaitResult};
-pub use condvar::Condvar;
+pub use condvar::{Condvar, WaitTimeoutResult};
 pub use errgroup::ErrGroup;
 pub use lazy_lock::LazyLock;
 pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, RawMutex};

@@ -6,8 +6,10 @@
 
 #![allow(unsafe_code)]
 
+use crate::time::clock;
 use gort_rt::sync;
 use lock_api::GuardSend;
+use std::time::{Duration, Instant};
 
 /// A mutex without a value: what [`Mutex`] is made of. Go: `sync.Mutex`.
 ///
@@ -46,10 +48,24 @@ unsafe impl lock_api::RawMutex for RawMutex {
     }
 }
 
+// SAFETY: see the module.
+unsafe impl lock_api::RawMutexTimed for RawMutex {
+    type Duration = Duration;
+    type Instant = Instant;
+
+    fn try_lock_for(&self, timeout: Duration) -> bool {
+        self.0.lock_until(clock::nanos_from_now(timeout))
+    }
+
+    fn try_lock_until(&self, timeout: Instant) -> bool {
+        self.0.lock_until(clock::nanos_at(timeout))
+    }
+}
+
 /// A value that one goroutine or thread at a time may use. There is no poisoning: a guard that is
 /// dropped while its goroutine panics unlocks.
 ///
-/// What waits in `lock`: the goroutine, or the thread if it is an ordinary one. `unlock` may let
+/// What waits in `lock` and in `try_lock_for`: the goroutine, or the thread if it is an ordinary one. `unlock` may let
 /// another goroutine go first.
 ///
 /// ```

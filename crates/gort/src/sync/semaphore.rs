@@ -7,10 +7,12 @@
 //! of waiters (`gort_rt::sync`), by whoever has given some back, for those who wait: for the first, as
 //! long as there are as many as that one wants. The bit is set and cleared under that lock.
 
+use crate::time::clock;
 use gort_rt::WaitReason;
-use gort_rt::sync::{Place, Wait, address_of, park_at, wake_at};
+use gort_rt::sync::{Parked, Place, Wait, address_of, park_at, park_until, wake_at};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 /// Somebody waits.
 const WAITED: usize = 1;
@@ -89,26 +91,60 @@ impl Semaphore {
         self.state.fetch_update(Ordering::Acquire, Ordering::Relaxed, take).is_ok()
     }
 
+    /// Takes `n` permits if they can be had, as by [`acquire`](Semaphore::acquire), until `deadline`:
+    /// whether it has. Does not wait for more permits than there are. What waits: as for
+    /// [`acquire`](Semaphore::acquire).
+    pub fn try_acquire_until(&self, n: usize, deadline: Instant) -> bool {
+        self.acquire_by(n, clock::nanos_at(deadline))
+    }
+
+    /// [`try_acquire_until`](Semaphore::try_acquire_until), `timeout` from now.
+    pub fn try_acquire_for(&self, n: usize, timeout: Duration) -> bool {
+        self.acquire_by(n, clock::nanos_from_now(timeout))
+    }
+
+    fn acquire_by(&self, n: usize, until: u64) -> bool {
+        if self.try_acquire(n) {
+            return true;
+        }
+        if n > self.permits {
+            return false;
+        }
+        let parked = park_until(self.place(n), until, || self.enter(n), || (), || true);
+        if parked == Parked::TimedOut {
+            // Those behind may want less.
+            self.serve();
+        }
+        parked != Parked::TimedOut
+    }
+
     #[cold]
     fn acquire_slow(&self, n: usize) {
         let permits = self.permits;
         assert!(n <= permits, "gort::sync::Semaphore: asked for {n} permits where {permits} are");
-        let wait = Wait {
+        park_at(self.place(n), || self.enter(n), || ());
+    }
+
+    fn place(&self, n: usize) -> Wait {
+        Wait {
             address: address_of(self),
             place: Place::Back,
             arg: n,
             reason: WaitReason::Semaphore,
-        };
-        let enter = || loop {
-            let missing = |old| (old & WAITED != 0 || old / ONE < n).then_some(old | WAITED);
+        }
+    }
+
+    /// Under the table's lock: whether to wait for `n`, which otherwise have been taken.
+    fn enter(&self, n: usize) -> bool {
+        let missing = |old| (old & WAITED != 0 || old / ONE < n).then_some(old | WAITED);
+        loop {
             if self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, missing).is_ok() {
                 return true;
             }
             if self.try_acquire(n) {
                 return false;
             }
-        };
-        park_at(wait, enter, || ());
+        }
     }
 
     /// Gives `n` permits back. Does not wait.

@@ -1,0 +1,248 @@
+//! The M that keeps the time: of those that sleep without work, the one that wakes for a timer.
+//!
+//! # The problem
+//!
+//! When a timer is due somebody has to be awake, on time, and nobody a moment before. Ms that run
+//! goroutines look at the clock now and then, but cannot be relied on. And one may set a timer at any
+//! moment that is due before all others.
+//!
+//! # Protocol
+//!
+//! An M that goes to sleep and finds that a timer is due before the time `keeper_until` becomes the
+//! *keeper*: it is not in the list of idle Ms, but in a place of its own, and sleeps until then. When
+//! the time has come it takes an idle P and fires what is due. It is the last that is taken for other
+//! work.
+//!
+//! Nothing is lost between setting a timer and going to sleep, for each side writes its own word and
+//! then reads the other's, with a full fence between:
+//!
+//! - who makes a heap's first entry an earlier one writes the heap's `next`, fences, and reads
+//!   `keeper_until`: if that is later, the keeper is woken to look again; if there is none, some M is
+//!   woken to become it; if no P is idle, sysmon is told, which reads the same words for how long it
+//!   naps;
+//! - who becomes the keeper writes `keeper_until`, fences, and reads every heap's `next` once more.
+//!
+//! `keeper_until` is 0 while a keeper is awake that is about to look again, and [`NEVER`] if there is
+//! none. Whoever takes the keeper for other work tells sysmon what it would have woken for. So does an
+//! M that has looked for work and found some, when there is no keeper.
+//!
+//! A goroutine that goes to sleep mostly leaves its M without work, which then finds out about the
+//! timer by itself: so on g0 there is only a note in the P, and somebody is told when it turns out
+//! that the M has something else to do ([`tell_news`]).
+//!
+//! Modelled by loom in `tests/loom_keeper.rs`.
+
+use super::fire::fire_all;
+use super::state::{Lists, SCHED};
+use super::sysmon;
+use super::threads::KEEP;
+use super::wake::wakep;
+use super::worker::{acquirep, mexit, sleep};
+use crate::lock::Guard;
+use crate::obj::g::current;
+use crate::obj::m::M;
+use crate::obj::p::P;
+use crate::prim::{Ordering, fence};
+use crate::timer::NEVER;
+use gort_sys::vdso::nanotime;
+
+/// How late a keeper may be before sysmon does its work.
+const GRACE: u64 = 1_000_000;
+
+/// When the first timer of all is due, or a moment before that.
+pub(crate) fn earliest() -> u64 {
+    SCHED.ps().map(|pp| pp.timers.next()).min().unwrap_or(NEVER)
+}
+
+fn until() -> u64 {
+    SCHED.keeper_until.load(Ordering::Relaxed)
+}
+
+/// A heap's first entry has become one for `when`, earlier than what was first. `pp` is the P of the M
+/// that this runs on, if it has one. Go: `wakeNetPoller`.
+pub(crate) fn timer_added(when: u64, pp: Option<&'static P>) {
+    match pp {
+        Some(pp) if current().is_none() => {
+            let news = pp.timer_news.get() as u64;
+            if news == 0 || when < news {
+                pp.timer_news.set(when as usize);
+            }
+        }
+        _ => tell(when),
+    }
+}
+
+/// `pp`'s M goes on with a goroutine.
+#[inline(always)]
+pub(crate) fn tell_news(pp: &'static P) {
+    if pp.timer_news.get() != 0 {
+        tell(pp.timer_news.get() as u64);
+        pp.timer_news.set(0);
+    }
+}
+
+/// Sees to it that somebody is awake at `when`.
+pub(crate) fn tell(when: u64) {
+    // SeqCst: between the heap's `next` and `keeper_until`, as `engage` has it the other way round.
+    fence(Ordering::SeqCst);
+    if until() > when {
+        tell_slow(when);
+    }
+}
+
+#[cold]
+fn tell_slow(when: u64) {
+    let lists = SCHED.lock();
+    if until() <= when {
+        return;
+    }
+    if let Some(mp) = lists.keeper.take() {
+        SCHED.keeper_until.store(0, Ordering::Relaxed);
+        drop(lists);
+        return mp.park.wakeup();
+    }
+    drop(lists);
+    wakep();
+    if SCHED.npidle.load(Ordering::Relaxed) | SCHED.nmspinning.load(Ordering::Relaxed) == 0 {
+        sysmon::hurry_until(when);
+    }
+}
+
+/// When sysmon has to look for timers that are due: it leaves the keeper some time.
+pub(crate) fn watch() -> u64 {
+    let first = earliest();
+    if until() <= first { first.saturating_add(GRACE) } else { first }
+}
+
+/// An M that has looked for work has found some: it does not become the keeper.
+pub(crate) fn check() {
+    let when = earliest();
+    if when < until() {
+        sysmon::hurry_until(when);
+    }
+}
+
+impl Lists {
+    /// An M that sleeps without work; the keeper if there is no other. Go: `mget`.
+    pub(crate) fn mget(&mut self) -> Option<&'static M> {
+        self.midle.pop().or_else(|| {
+            let mp = self.keeper.take()?;
+            let when = SCHED.keeper_until.swap(NEVER, Ordering::Relaxed);
+            sysmon::hurry_until(when);
+            Some(mp)
+        })
+    }
+
+    /// How many Ms sleep without work.
+    pub(crate) fn idle_ms(&self) -> usize {
+        self.midle.len() + usize::from(!self.keeper.is_none())
+    }
+
+    /// Makes `mp` the keeper if nobody else will be awake at the time when the first timer is due:
+    /// that time. `again` says that `mp` is a keeper that was woken.
+    fn engage(&mut self, mp: &'static M, again: bool) -> Option<u64> {
+        let mut first = earliest();
+        if !again && until() <= first {
+            return None;
+        }
+        loop {
+            SCHED.keeper_until.store(first, Ordering::Relaxed);
+            // SeqCst: between `keeper_until` and the heaps' `next`, as `tell` has it the other way
+            // round.
+            fence(Ordering::SeqCst);
+            let now = earliest();
+            if now >= first {
+                break;
+            }
+            first = now;
+        }
+        if first == NEVER {
+            return None;
+        }
+        // Another that sleeps for a later time. It finds out when that has come.
+        if let Some(other) = self.keeper.take() {
+            self.midle.push(other);
+        }
+        self.keeper.set(Some(mp));
+        Some(first)
+    }
+}
+
+/// Sleeps until somebody has a P for `mp`, or a timer is due. `mp` may have a P afterwards that it was
+/// not woken for. Go: `stopm`, and the end of `findRunnable`.
+pub(crate) fn stopm(mp: &'static M) {
+    let mut again = false;
+    loop {
+        if earliest() < until() || again {
+            SCHED.ps().for_each(|pp| pp.timers.settle());
+        }
+        let mut lists = SCHED.lock();
+        if lists.queued()
+            && let Some(pp) = lists.pidleget()
+        {
+            // Queued by somebody who found no M to wake, and could make none.
+            if again {
+                SCHED.keeper_until.store(NEVER, Ordering::Relaxed);
+            }
+            drop(lists);
+            acquirep(mp, pp);
+            return check();
+        }
+        let Some(until) = lists.engage(mp, again) else {
+            if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
+                drop(lists);
+                mexit(mp);
+            }
+            lists.midle.push(mp);
+            drop(lists);
+            return sleep(mp);
+        };
+        drop(lists);
+        if doze(mp, until) {
+            return;
+        }
+        again = true;
+    }
+}
+
+/// Sleeps until `until`, as the keeper, and does what is to be done then. Whether `mp` has a P now.
+fn doze(mp: &'static M, until: u64) -> bool {
+    if !mp.park.sleep_until(until) {
+        let lists = SCHED.lock();
+        if lists.keeper.is(mp) {
+            lists.keeper.set(None);
+            return time_has_come(mp, lists);
+        }
+        drop(lists);
+        // Somebody has taken it, or has become the keeper instead.
+        mp.park.sleep();
+    }
+    mp.park.clear();
+    match mp.nextp.take() {
+        Some(pp) => {
+            acquirep(mp, pp);
+            true
+        }
+        // To look again.
+        None => false,
+    }
+}
+
+/// Fires what is due, on `mp`, which was the keeper. Whether it has a P now: if none is idle, those that
+/// run see to what has been made ready.
+fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>) -> bool {
+    let pp = if SCHED.stopping() { None } else { lists.pidleget() };
+    SCHED.keeper_until.store(if pp.is_some() { NEVER } else { 0 }, Ordering::Relaxed);
+    drop(lists);
+    if let Some(pp) = pp {
+        acquirep(mp, pp);
+        // SeqCst: who has read the 0, or the time before, told nobody: its entry is seen.
+        fence(Ordering::SeqCst);
+    }
+    fire_all(pp, nanotime());
+    match pp {
+        Some(_) => check(),
+        None => sysmon::hurry(),
+    }
+    pp.is_some()
+}
