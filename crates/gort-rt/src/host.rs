@@ -29,6 +29,9 @@ pub struct Host {
     /// or an ordinary thread, with `locks` raised. Errors leave nothing behind.
     pub start_thread:
         unsafe fn(entry: unsafe extern "C" fn(usize), arg: usize) -> Result<(), Errno>,
+    /// The calling thread's own stack, `[lo, hi)`, without its guard. Called on a thread that
+    /// `start_thread` has started.
+    pub thread_stack: fn() -> (usize, usize),
     /// How many bytes at the top of a room a TLS block takes.
     pub tls_reserve: usize,
     /// Builds a TLS block at the top of the room and returns its thread pointer. Called on g0.

@@ -22,13 +22,17 @@ mod stack;
 mod throw;
 pub mod timer;
 
-pub use obj::g::{G, current, m_thread_pointer};
+pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
-pub use sched::completion::Completion;
+pub use sched::cgo::{
+    CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
+};
+pub use sched::completion::{Completed, Completion, Detached};
+pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
 pub use sched::preempt::{SIGNAL, on_signal};
-pub use sched::spawn::{Spawn, newproc};
+pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use throw::throw;

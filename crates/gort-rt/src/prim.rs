@@ -90,6 +90,17 @@ pub(crate) const fn links<T, const N: usize>() -> [Link<T>; N] {
     [const { Link::none() }; N]
 }
 
+/// That many empty links, for ever.
+///
+/// # Errors
+///
+/// `ENOMEM` when the kernel gives no memory.
+pub(crate) fn empty_links<T>(count: usize) -> Result<&'static [Link<T>], gort_sys::Errno> {
+    let links = crate::mem::alloc::<Link<T>>(count)?;
+    // SAFETY: the runtime's own memory, never freed; an empty link is all zeros, as that is.
+    Ok(unsafe { core::slice::from_raw_parts(links, count) })
+}
+
 /// A place for a pointer to something that is never freed.
 #[derive(Debug)]
 pub(crate) struct Link<T: 'static>(AtomicPtr<T>);

@@ -9,7 +9,17 @@
 //! exchange: the result is old. `Release` for the swap's AcqRel, or `Relaxed` for the Release of
 //! `enter`: "Causality violation", the G is not known yet. `Relaxed` for the Release of `futex`: not
 //! done after the wait. `commit` before the park: "readied while on its stack".
+//!
+//! What goroutine and handle share is disposed of once, by one who sees what the other has done with
+//! it, and the G goes back once, after that. Shown to fail, by "Causality violation": any of the
+//! orderings in `is_detached`, `detach`, `release` and `bury` one weaker. `DETACHED` not put back in
+//! `complete`: "not given back".
+//!
+//! # Safety
+//!
+//! Loom finds it if two are at a cell at one time.
 
+#![allow(unsafe_code)]
 #![allow(
     dead_code,
     unused_imports,
@@ -85,7 +95,8 @@ mod park {
     }
 }
 
-use completion::Completion;
+use completion::{Completed, Completion, Detached};
+use loom::cell::UnsafeCell;
 use loom::thread;
 use obj::g::IS_GOROUTINE;
 use prim::{AtomicU32, Ordering::Relaxed, check};
@@ -103,7 +114,7 @@ struct Shared {
 }
 
 /// The party that completes.
-fn completer() -> (Arc<Shared>, thread::JoinHandle<Option<usize>>) {
+fn completer() -> (Arc<Shared>, thread::JoinHandle<Completed>) {
     let shared = Arc::new(Shared {
         completion: Completion::new(),
         result: AtomicU32::new(0),
@@ -112,11 +123,11 @@ fn completer() -> (Arc<Shared>, thread::JoinHandle<Option<usize>>) {
     let other = shared.clone();
     let completer = thread::spawn(move || {
         other.result.store(1, Relaxed);
-        let waker = other.completion.complete();
-        if waker.is_some() {
+        let completed = other.completion.complete();
+        if matches!(completed, Completed::Wake(_)) {
             other.woken.fetch_add(1, Relaxed);
         }
-        waker
+        completed
     });
     (shared, completer)
 }
@@ -126,7 +137,7 @@ fn wait(goroutine: bool) {
     IS_GOROUTINE.with(|is| is.set(goroutine));
     shared.completion.wait();
     assert_eq!(shared.result.load(Relaxed), 1);
-    assert_eq!(completer.join().unwrap(), None);
+    assert_eq!(completer.join().unwrap(), Completed::Told);
     // Once more is no wait.
     shared.completion.wait();
 }
@@ -151,7 +162,7 @@ fn waker_is_given_back_or_refused() {
             assert_eq!(shared.result.load(Relaxed), 1);
         }
         let woken = completer.join().unwrap();
-        assert_eq!(woken, set.is_ok().then_some(WAKER));
+        assert_eq!(woken, if set.is_ok() { Completed::Wake(WAKER) } else { Completed::Told });
         assert!(shared.completion.is_done());
     });
 }
@@ -164,9 +175,9 @@ fn waker_replaced_while_it_completes() {
         let second = shared.completion.set_waker(OTHER);
         let woken = completer.join().unwrap();
         match (first, second) {
-            (Ok(0), Ok(WAKER)) => assert_eq!(woken, Some(OTHER)),
-            (Ok(0), Err(OTHER)) => assert_eq!(woken, Some(WAKER)),
-            (Err(WAKER), Err(OTHER)) => assert_eq!(woken, None),
+            (Ok(0), Ok(WAKER)) => assert_eq!(woken, Completed::Wake(OTHER)),
+            (Ok(0), Err(OTHER)) => assert_eq!(woken, Completed::Wake(WAKER)),
+            (Err(WAKER), Err(OTHER)) => assert_eq!(woken, Completed::Told),
             other => panic!("{other:?}"),
         }
         assert_eq!(shared.result.load(Relaxed), 1);
@@ -186,8 +197,8 @@ fn waker_taken_away_then_wait() {
             assert_eq!(shared.result.load(Relaxed), 1);
             let woken = completer.join().unwrap();
             match (set, taken) {
-                (Ok(0), Ok(WAKER)) | (Err(WAKER), Err(0)) => assert_eq!(woken, None),
-                (Ok(0), Err(0)) => assert_eq!(woken, Some(WAKER)),
+                (Ok(0), Ok(WAKER)) | (Err(WAKER), Err(0)) => assert_eq!(woken, Completed::Told),
+                (Ok(0), Err(0)) => assert_eq!(woken, Completed::Wake(WAKER)),
                 other => panic!("{other:?}"),
             }
         });
@@ -201,7 +212,107 @@ fn who_looks_sees_the_result() {
         if shared.completion.is_done() {
             assert_eq!(shared.result.load(Relaxed), 1);
         }
-        completer.join().unwrap();
+        assert_eq!(completer.join().unwrap(), Completed::Told);
         assert!(shared.completion.is_done());
     });
+}
+
+/// A goroutine and its handle, which lets go at some time. Cells: loom sees two at one at one time.
+struct Pair {
+    completion: Completion,
+    /// 1: the closure, 2: the result, 0: disposed of.
+    task: UnsafeCell<u32>,
+    /// What the handle looks at as long as it is there. 0: disposed of.
+    name: UnsafeCell<u32>,
+    /// What the runtime does to the G at the end.
+    g: UnsafeCell<u32>,
+    /// How often the G has gone back.
+    back: AtomicU32,
+}
+
+/// The value of a cell, and another in its place.
+fn replace(cell: &UnsafeCell<u32>, to: u32) -> u32 {
+    // SAFETY: see the module.
+    cell.with_mut(|value| unsafe { std::mem::replace(&mut *value, to) })
+}
+
+fn value(cell: &UnsafeCell<u32>) -> u32 {
+    // SAFETY: see the module.
+    cell.with(|value| unsafe { *value })
+}
+
+impl Pair {
+    fn dispose(&self) {
+        assert_eq!(replace(&self.task, 0), 2, "disposed of too early or twice");
+        assert_eq!(replace(&self.name, 0), 1);
+    }
+
+    fn give_back(&self) {
+        assert_eq!(value(&self.task), 0, "given back with its task");
+        assert_eq!(replace(&self.g, 2), 1, "given back too early");
+        assert_eq!(self.back.fetch_add(1, Relaxed), 0, "given back twice");
+    }
+}
+
+/// What `Task::run`, `gdestroy` and the handle do. The handle lets go with or without having
+/// waited, or having left a waker.
+fn pair(wait: bool, waker: bool) {
+    let pair = Arc::new(Pair {
+        completion: Completion::new(),
+        task: UnsafeCell::new(1),
+        name: UnsafeCell::new(1),
+        g: UnsafeCell::new(0),
+        back: AtomicU32::new(0),
+    });
+    let goroutine = pair.clone();
+    let goroutine = thread::spawn(move || {
+        assert_eq!(replace(&goroutine.task, 2), 1);
+        let completed = goroutine.completion.complete();
+        if completed == Completed::Alone {
+            goroutine.dispose();
+        }
+        assert_eq!(replace(&goroutine.g, 1), 0);
+        if goroutine.completion.bury() {
+            goroutine.give_back();
+        }
+        completed
+    });
+    assert_eq!(value(&pair.name), 1);
+    let set = waker && pair.completion.set_waker(WAKER).is_ok();
+    if wait {
+        pair.completion.wait();
+    }
+    let detached = pair.completion.detach();
+    if detached == Detached::Over {
+        pair.dispose();
+        if pair.completion.release() {
+            pair.give_back();
+        }
+    }
+    let expected = match detached {
+        Detached::Early(waker) => {
+            assert_eq!(waker, if set { WAKER } else { 0 });
+            Completed::Alone
+        }
+        Detached::Over if set => Completed::Wake(WAKER),
+        Detached::Over => Completed::Told,
+    };
+    assert_eq!(goroutine.join().unwrap(), expected);
+    assert!(!wait || detached == Detached::Over);
+    assert_eq!(pair.back.load(Relaxed), 1, "not given back");
+}
+
+#[test]
+fn handle_lets_go() {
+    check(3, || pair(false, false));
+}
+
+#[test]
+fn handle_with_a_waker_lets_go() {
+    check(3, || pair(false, true));
+}
+
+#[test]
+fn handle_lets_go_after_a_wait() {
+    check(3, || pair(true, false));
 }

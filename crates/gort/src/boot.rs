@@ -8,7 +8,6 @@
 
 use crate::builder::Builder;
 use crate::debug::Debug;
-use crate::join::Inner;
 use crate::{goexit, host, panic};
 use std::io;
 use std::panic::resume_unwind;
@@ -86,7 +85,7 @@ where
 {
     // SAFETY: the join below outlives all that `f` borrows; nothing in between panics.
     match unsafe { builder.start(f, None, false) } {
-        Ok(task) => Inner::new(task).join(),
+        Ok(handle) => handle.join(),
         Err(error) => panic!("gort::run: cannot start a goroutine: {error}"),
     }
 }

@@ -2,16 +2,17 @@
 //!
 //! # Safety
 //!
-//! `newproc` is given an entry that does not unwind and data that is its alone.
+//! `newproc` is given an entry that does not unwind, and a task that is its alone.
 
 #![allow(unsafe_code)]
 
 use crate::join::{Inner, JoinHandle};
 use crate::scope::ScopeData;
-use crate::task::{Joinable, Task};
+use crate::task::{Task, Unplaced};
 use crate::{boot, host};
 use gort_rt::Spawn;
 use std::io;
+use std::ptr::NonNull;
 use std::sync::Arc;
 
 /// Starts a goroutine that runs `f`, as [`std::thread::spawn`] starts a thread, from anywhere: the
@@ -90,7 +91,7 @@ impl Builder {
         T: Send + 'static,
     {
         // SAFETY: `'static`, so it may run for ever.
-        unsafe { self.start(f, None, false) }.map(|task| JoinHandle(Inner::new(task)))
+        unsafe { self.start(f, None, false) }.map(JoinHandle)
     }
 
     /// Starts one that has no thread-local storage of its own: it sees that of whatever thread it
@@ -112,44 +113,43 @@ impl Builder {
         T: Send + 'static,
     {
         // SAFETY: `'static`; the rest is the caller's contract.
-        unsafe { self.start(f, None, true) }.map(|task| JoinHandle(Inner::new(task)))
+        unsafe { self.start(f, None, true) }.map(JoinHandle)
     }
 
     /// # Safety
     ///
-    /// What `f` borrows outlives the goroutine. With `shared_tls`, see `spawn_shared_tls`.
+    /// What `f` borrows outlives the goroutine and the handle. With `shared_tls`, see
+    /// `spawn_shared_tls`.
     pub(crate) unsafe fn start<'a, F, T>(
         self,
         f: F,
         scope: Option<Arc<ScopeData>>,
         shared_tls: bool,
-    ) -> io::Result<Arc<dyn Joinable<T> + Send + Sync + 'a>>
+    ) -> io::Result<Inner<'a, T>>
     where
         F: FnOnce() -> T + Send + 'a,
         T: Send + 'a,
     {
         boot::ensure()?;
-        let task = Task::new(self.name.map(String::into_boxed_str), scope, f);
-        let name = task.state().name.as_deref();
+        let name = self.name.map(String::into_boxed_str);
         let spawn = Spawn {
             entry: Task::<F, T>::run,
-            data: Arc::into_raw(Arc::clone(&task)).expose_provenance(),
             stack: self.stack_size.or(host::default_stack()),
-            name: name.map_or((0, 0), |name| (name.as_ptr().expose_provenance(), name.len())),
+            name: name
+                .as_deref()
+                .map_or((0, 0), |name| (name.as_ptr().expose_provenance(), name.len())),
             shared_tls,
         };
-        // SAFETY: `run` does not unwind, takes the count just given away, and may run as long as
-        // the caller says. The name lives in the task.
-        match unsafe { gort_rt::newproc(&spawn) } {
-            Ok(id) => {
-                task.set_id(id);
-                Ok(task)
-            }
-            Err(errno) => {
-                // SAFETY: the goroutine does not exist: the count comes back.
-                drop(unsafe { Arc::from_raw(Arc::as_ptr(&task)) });
-                Err(errno.into())
-            }
-        }
+        let task = Unplaced::new(name, scope, f);
+        let mut at = NonNull::<Task<F, T>>::dangling();
+        let place = |gp| {
+            at = task.place(gp);
+            at.expose_provenance().get()
+        };
+        // SAFETY: `run` does not unwind, completes, and may run as long as the caller says. The name
+        // lives in the task.
+        let gp = unsafe { gort_rt::newproc(&spawn, place) }?;
+        // SAFETY: its task, and the one handle.
+        Ok(unsafe { Inner::new(gp, at) })
     }
 }

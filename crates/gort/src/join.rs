@@ -4,14 +4,16 @@
 //!
 //! A waker that is entered in a completion is a `Box<Waker>`'s address; whoever gets it back owns
 //! the box.
+//!
+//! A goroutine's task is there until its handle has let go, and the handle's once it has completed.
 
 #![allow(unsafe_code)]
 
-use crate::task::Joinable;
+use crate::task::{self, Joinable};
+use gort_rt::{Detached, G};
 use std::fmt;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::ptr::NonNull;
 use std::task::{Context, Poll, Waker};
 
 /// A goroutine's number: never used for another in the life of the process.
@@ -39,44 +41,61 @@ impl fmt::Debug for GoId {
 
 /// What both kinds of handle are.
 pub(crate) struct Inner<'a, T> {
-    task: Arc<dyn Joinable<T> + Send + Sync + 'a>,
+    gp: &'static G,
+    task: NonNull<dyn Joinable<T> + 'a>,
 }
 
+// SAFETY: whoever makes one asks for a closure and a result that may go to other threads.
+unsafe impl<T> Send for Inner<'_, T> {}
+// SAFETY: through a reference nothing can be had but what the goroutine's G says, and its name.
+unsafe impl<T> Sync for Inner<'_, T> {}
+
 impl<'a, T> Inner<'a, T> {
-    pub(crate) fn new(task: Arc<dyn Joinable<T> + Send + Sync + 'a>) -> Inner<'a, T> {
-        Inner { task }
+    /// # Safety
+    ///
+    /// `task` is `gp`'s, both it and `T` are `Send`, and this is the only handle.
+    pub(crate) unsafe fn new(gp: &'static G, task: NonNull<dyn Joinable<T> + 'a>) -> Inner<'a, T> {
+        Inner { gp, task }
     }
 
     pub(crate) fn join(self) -> std::thread::Result<T> {
-        let completion = &self.task.state().completion;
-        if let Ok(old) = completion.set_waker(0) {
+        let done = self.gp.done();
+        if let Ok(old) = done.set_waker(0) {
             forget_waker(old);
         }
-        completion.wait();
+        done.wait();
         self.result()
     }
 
+    fn task(&self) -> &(dyn Joinable<T> + 'a) {
+        // SAFETY: it is there until its handle has let go.
+        unsafe { self.task.as_ref() }
+    }
+
     fn result(&self) -> std::thread::Result<T> {
-        self.task.take().expect("a JoinHandle was polled after it had given its result")
+        assert!(self.is_finished(), "the goroutine is not over");
+        // SAFETY: completed, and this is the handle.
+        unsafe { self.task().take() }
+            .expect("a JoinHandle was polled after it had given its result")
     }
 
     pub(crate) fn is_finished(&self) -> bool {
-        self.task.state().completion.is_done()
+        self.gp.done().is_done()
     }
 
     pub(crate) fn id(&self) -> GoId {
-        GoId(self.task.state().id.load(Ordering::Relaxed))
+        GoId(self.gp.id())
     }
 
     pub(crate) fn name(&self) -> Option<&str> {
-        self.task.state().name.as_deref()
+        self.task().name()
     }
 
     fn poll(&self, cx: &Context<'_>) -> Poll<std::thread::Result<T>> {
-        let completion = &self.task.state().completion;
-        if !completion.is_done() {
+        let done = self.gp.done();
+        if !done.is_done() {
             let waker = Box::into_raw(Box::new(cx.waker().clone())).expose_provenance();
-            match completion.set_waker(waker) {
+            match done.set_waker(waker) {
                 Ok(old) => {
                     forget_waker(old);
                     return Poll::Pending;
@@ -90,8 +109,13 @@ impl<'a, T> Inner<'a, T> {
 
 impl<T> Drop for Inner<'_, T> {
     fn drop(&mut self) {
-        if let Ok(old) = self.task.state().completion.set_waker(0) {
-            forget_waker(old);
+        match self.gp.done().detach() {
+            Detached::Early(waker) => forget_waker(waker),
+            Detached::Over => {
+                // SAFETY: the goroutine has done with it.
+                unsafe { task::dispose(self.task) };
+                gort_rt::release(self.gp);
+            }
         }
     }
 }

@@ -18,6 +18,7 @@ mod boot;
 mod builder;
 pub mod chan;
 mod debug;
+pub mod ffi;
 mod goexit;
 mod host;
 mod join;

@@ -99,9 +99,20 @@ pub(crate) fn reached_the_root(_payload: &(dyn Any + Send)) {
         return;
     }
     let mut err = std::io::stderr().lock();
-    if let Ok(Some(trace)) = TRACE.try_with(RefCell::take) {
+    if let Some(trace) = take_trace() {
         let _ = write!(err, "{} [running]:\n{trace}", crate::runtime::title());
     }
     let _ = err.flush();
     std::process::exit(2)
+}
+
+/// Where this goroutine's last panic happened, under the policy *crash*.
+pub(crate) fn take_trace() -> Option<Backtrace> {
+    TRACE.try_with(RefCell::take).ok().flatten()
+}
+
+/// A panic's text, as std's message has it.
+pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
+    let text = payload.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| payload.downcast_ref::<&str>().copied()).unwrap_or("Box<dyn Any>")
 }

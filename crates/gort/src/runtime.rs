@@ -55,8 +55,8 @@ impl Drop for OsThreadGuard {
 }
 
 /// How many goroutines run at the same time: sets it if `count` is given (1 to 1024), and returns
-/// what it was. Setting it waits until every running goroutine has yielded, parked or ended. Starts
-/// the runtime if need be.
+/// what it was. Setting it waits until nobody is inside the runtime: microseconds, mostly. Starts the
+/// runtime if need be.
 ///
 /// The default is what the process may use: its affinity mask and cgroup quota, or `GOMAXPROCS`.
 ///

@@ -119,8 +119,8 @@ impl Builder {
         crate::boot::ensure()?;
         scope.data.running.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the scope waits until the task is no more, and `f` and its result with it.
-        let task = unsafe { self.start(f, Some(Arc::clone(&scope.data)), false) }?;
-        Ok(ScopedJoinHandle { inner: Inner::new(task) })
+        let inner = unsafe { self.start(f, Some(Arc::clone(&scope.data)), false) }?;
+        Ok(ScopedJoinHandle { inner })
     }
 }
 

@@ -5,6 +5,9 @@
 //! to others after some 20 microseconds, one of class `sysblock` before it begins, and when it is over
 //! the goroutine goes on when it has a P. On an ordinary thread all of them are the bare call.
 //!
+//! In a signal's handler, and for calls that make a process that shares memory (`clone` with
+//! `CLONE_VM`), use [`raw`]: there a goroutine's call may have been interrupted half-way.
+//!
 //! ```
 //! use gort::syscall::{pipe2, read, write, types::PipeFlags};
 //! gort::run(|| {

@@ -1,67 +1,74 @@
-//! What a goroutine runs, and where its result goes: one allocation for both.
+//! What a goroutine runs, and where its result goes.
+//!
+//! A task lies in its G, which costs nothing to have, or in a box if it is too large for that.
 //!
 //! # Safety
 //!
-//! A task is shared by the goroutine and its handle. The closure is the goroutine's; the result is
-//! written by the goroutine before it completes, and read by the handle after that.
+//! A task has one user at a time: the goroutine until it has completed, then the handle. Whichever of
+//! them is the last disposes of it, as `gort_rt::Completion` says; a G is not used again before that.
 
 #![allow(unsafe_code)]
 
 use crate::scope::ScopeData;
 use crate::{goexit, host, panic};
-use gort_rt::Completion;
+use gort_rt::{Completed, G, PAYLOAD};
 use std::cell::UnsafeCell;
 use std::io::{self, Write};
+use std::mem::replace;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A goroutine's closure and result.
+/// A goroutine's closure, then its result.
 pub(crate) struct Task<F, T> {
-    state: State,
-    closure: UnsafeCell<Option<F>>,
-    result: UnsafeCell<Option<std::thread::Result<T>>>,
+    /// Not changed while the goroutine lives.
+    name: Option<Box<str>>,
+    scope: Option<Arc<ScopeData>>,
+    stage: UnsafeCell<Stage<F, T>>,
 }
 
-/// What does not depend on the types.
-pub(crate) struct State {
-    pub(crate) completion: Completion,
-    pub(crate) name: Option<Box<str>>,
-    pub(crate) id: AtomicU64,
-    pub(crate) scope: Option<Arc<ScopeData>>,
+enum Stage<F, T> {
+    Closure(F),
+    Result(std::thread::Result<T>),
+    /// It runs, or the result has been taken.
+    Nothing,
 }
-
-// SAFETY: see the module: each part has one user at a time, and the completion orders them.
-unsafe impl<F: Send, T: Send> Sync for Task<F, T> {}
 
 /// A task as its handle sees it.
 pub(crate) trait Joinable<T> {
-    fn state(&self) -> &State;
+    fn name(&self) -> Option<&str>;
 
-    /// The result, once; the task has completed.
-    fn take(&self) -> Option<std::thread::Result<T>>;
+    /// The result, once.
+    ///
+    /// # Safety
+    ///
+    /// The goroutine has completed, and this is its handle.
+    unsafe fn take(&self) -> Option<std::thread::Result<T>>;
 }
 
 impl<F, T> Joinable<T> for Task<F, T> {
-    fn state(&self) -> &State {
-        &self.state
+    fn name(&self) -> Option<&str> {
+        self.name.as_deref()
     }
 
-    fn take(&self) -> Option<std::thread::Result<T>> {
-        assert!(self.state.completion.is_done(), "the goroutine is not over");
-        // SAFETY: completed, so the goroutine is done with it, and the handle is the only other.
-        unsafe { (*self.result.get()).take() }
+    unsafe fn take(&self) -> Option<std::thread::Result<T>> {
+        // SAFETY: the handle is the only user by now.
+        match replace(unsafe { &mut *self.stage.get() }, Stage::Nothing) {
+            Stage::Result(result) => Some(result),
+            _ => None,
+        }
     }
 }
 
-/// The last of goroutine and handle: nobody uses the closure or the result any more, so a scope that
-/// waits for that can end. Both go while the name is there, which their destructors' panics print.
+/// Nobody uses the closure or the result any more, so a scope that waits for that can end. Both go
+/// while the name is there, which their destructors' panics print.
 impl<F, T> Drop for Task<F, T> {
     fn drop(&mut self) {
-        let result = self.result.get_mut().take();
-        let panicked = matches!(&result, Some(Err(payload)) if !goexit::is_goexit(&**payload));
-        discard((result, self.closure.get_mut().take()));
-        if let Some(scope) = self.state.scope.take() {
+        let stage = replace(self.stage.get_mut(), Stage::Nothing);
+        let panicked =
+            matches!(&stage, Stage::Result(Err(payload)) if !goexit::is_goexit(&**payload));
+        discard(stage);
+        if let Some(scope) = self.scope.take() {
             scope.leave(panicked);
         }
     }
@@ -75,31 +82,76 @@ fn discard<V>(value: V) {
     }
 }
 
-impl<F: FnOnce() -> T, T> Task<F, T> {
-    pub(crate) fn new(
-        name: Option<Box<str>>,
-        scope: Option<Arc<ScopeData>>,
-        closure: F,
-    ) -> Arc<Task<F, T>> {
-        Arc::new(Task {
-            state: State { completion: Completion::new(), name, id: AtomicU64::new(0), scope },
-            closure: UnsafeCell::new(Some(closure)),
-            result: UnsafeCell::new(None),
-        })
+/// Whether there is room in a G.
+const fn fits(size: usize, align: usize) -> bool {
+    size <= PAYLOAD && align <= 16
+}
+
+/// The task is no more.
+///
+/// # Safety
+///
+/// It is a task that `Unplaced::place` has placed, the caller is its last user, and its G has not been
+/// used again.
+pub(crate) unsafe fn dispose<U: ?Sized>(task: NonNull<U>) {
+    // SAFETY: the caller's contract: it is there, in its G or in a box, nobody else's.
+    unsafe {
+        if fits(size_of_val(task.as_ref()), align_of_val(task.as_ref())) {
+            task.drop_in_place();
+        } else {
+            drop(Box::from_raw(task.as_ptr()));
+        }
+    }
+}
+
+/// A task that is on its way to its goroutine, boxed if it has to be.
+pub(crate) enum Unplaced<F, T> {
+    Small(Task<F, T>),
+    Large(Box<Task<F, T>>),
+}
+
+impl<F: FnOnce() -> T, T> Unplaced<F, T> {
+    pub(crate) fn new(name: Option<Box<str>>, scope: Option<Arc<ScopeData>>, closure: F) -> Self {
+        let task = Task { name, scope, stage: UnsafeCell::new(Stage::Closure(closure)) };
+        if fits(size_of::<Task<F, T>>(), align_of::<Task<F, T>>()) {
+            Unplaced::Small(task)
+        } else {
+            Unplaced::Large(Box::new(task))
+        }
     }
 
-    /// The goroutine's entry: `task` is an `Arc::into_raw` of it.
+    /// Where it is from now on: in `gp`, which is being made, or in its box.
+    pub(crate) fn place(self, gp: &'static G) -> NonNull<Task<F, T>> {
+        let at = match self {
+            Unplaced::Small(task) => {
+                let at = gp.payload().cast::<Task<F, T>>();
+                // SAFETY: it fits, and the payload is its maker's.
+                unsafe { at.write(task) };
+                at
+            }
+            Unplaced::Large(task) => Box::into_raw(task),
+        };
+        // SAFETY: neither is null.
+        unsafe { NonNull::new_unchecked(at) }
+    }
+}
+
+impl<F: FnOnce() -> T, T> Task<F, T> {
+    /// The goroutine's entry: `task` is the address of its task.
     ///
     /// # Safety
     ///
     /// Called once for a task, on its goroutine.
     pub(crate) unsafe extern "C" fn run(task: usize) {
-        // SAFETY: the caller's contract; `spawn` has given this count away.
-        let task: Arc<Task<F, T>> =
-            unsafe { Arc::from_raw(std::ptr::with_exposed_provenance(task)) };
-        // SAFETY: the closure is the goroutine's.
-        let closure = unsafe { (*task.closure.get()).take() };
-        let Some(closure) = closure else { return };
+        let Some(gp) = gort_rt::current() else { return };
+        let task: *mut Task<F, T> = std::ptr::with_exposed_provenance_mut(task);
+        // SAFETY: until it has completed the goroutine is the task's user; the rest is what handles
+        // never change.
+        let (stage, scoped) = unsafe { ((*task).stage.get(), (*task).scope.is_some()) };
+        // SAFETY: as above.
+        let Stage::Closure(closure) = (unsafe { replace(&mut *stage, Stage::Nothing) }) else {
+            return;
+        };
         // SAFETY: on the goroutine, before its first own instruction.
         unsafe { host::first_run() };
         let result = catch_unwind(AssertUnwindSafe(closure)).map_err(|payload| {
@@ -108,43 +160,35 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
             }
             payload
         });
-        // SAFETY: not complete yet, so nobody reads it.
-        unsafe { *task.result.get() = Some(result) };
-        if task.state.scope.is_none() && Arc::strong_count(&task) == 1 {
+        let unseen = !scoped && gp.done().is_detached();
+        if unseen {
             // Nobody is left to take it: drop it while this goroutine's thread-locals are there.
-            discard(task.take_unseen());
+            discard(result);
+        } else {
+            // SAFETY: not complete yet, so nobody reads it.
+            unsafe { stage.write(Stage::Result(result)) };
         }
         // As a thread does: whoever joins finds the destructors of thread-locals run.
         // SAFETY: on the goroutine, after its last own instruction.
         unsafe { host::exit_sequence() };
-        let mut more = task.state.scope.is_some();
-        if let Some(waker) = task.state.completion.complete() {
-            crate::join::wake(waker);
-            more = true;
-        }
         // The name is the task's.
-        if let Some(gp) = gort_rt::current() {
-            gp.clear_name();
-        }
-        // The last to have the task drops a result that nobody took.
-        if let Some(task) = Arc::into_inner(task) {
-            drop(task);
-            more = true;
-        }
+        gp.clear_name();
+        let more = match gp.done().complete() {
+            Completed::Told => false,
+            Completed::Wake(waker) => {
+                crate::join::wake(waker);
+                true
+            }
+            Completed::Alone => {
+                // SAFETY: there is no handle, and `task` came from `place`.
+                unsafe { dispose(NonNull::new_unchecked(task)) };
+                !unseen
+            }
+        };
         if more {
             // Users' code has run again, and may have made thread-locals anew.
             // SAFETY: as above.
             unsafe { host::exit_sequence() };
         }
-    }
-
-    fn take_unseen(&self) -> Option<std::thread::Result<T>> {
-        // SAFETY: called by the goroutine, before it completes, when there is no handle.
-        unsafe { (*self.result.get()).take() }
-    }
-
-    /// Sets what the handle says of it. Before anybody else knows of the goroutine's number.
-    pub(crate) fn set_id(&self, id: u64) {
-        self.state.id.store(id, Ordering::Relaxed);
     }
 }

@@ -18,7 +18,9 @@ fn ping_pong(stop: &Arc<AtomicBool>) -> gort::JoinHandle<u64> {
         // The child is put in front, runs at once when we wait for it, and puts us in front.
         let done = Arc::new(Completion::new());
         let event = Arc::clone(&done);
-        drop(gort::go(move || assert!(event.complete().is_none())));
+        drop(gort::go(move || {
+            let _ = event.complete();
+        }));
         done.wait();
         depth + 1
     }

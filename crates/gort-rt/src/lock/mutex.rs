@@ -33,6 +33,8 @@ pub(crate) enum Rank {
     TimersFree,
     /// The scheduler's lists.
     Sched,
+    /// Dead goroutines.
+    Dead,
     /// Address space for stacks.
     Stack,
     /// Free stacks.

@@ -4,6 +4,9 @@
 //!
 //! A goroutine's slot (thread-local) holds the address of its G and of nothing else: it is written
 //! here, from a `&'static G`. A thread the runtime has never seen holds zero.
+//!
+//! The payload is the maker's, who says by the completion whose it is at what time; the runtime only
+//! keeps the room.
 
 #![allow(unsafe_code)]
 
@@ -11,8 +14,11 @@ use super::m::M;
 use super::status::StatusWord;
 use crate::host::Room;
 use crate::prim::{AtomicU64, Link, Ordering, Word};
+use crate::sched::completion::Completion;
 use crate::stack::Slot;
 use crate::timer::Timer;
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 use gort_sys::context::slot;
 
 /// A goroutine, or an M's scheduler stack (g0).
@@ -21,7 +27,7 @@ use gort_sys::context::slot;
 #[derive(Debug)]
 #[repr(C, align(64))]
 pub struct G {
-    /// Where it goes on, while it does not run.
+    /// Where it goes on, while it does not run; while it is in C, where its stack begins to be free.
     pub(crate) sp: Word,
     /// Its thread pointer; 0 until it has a slot, and for one that shares its thread's.
     pub(crate) fs: Word,
@@ -73,7 +79,21 @@ pub struct G {
     pub(crate) alarm: Link<Timer>,
     /// What the alarm looks at: see `chan/wait.rs`.
     pub(crate) waiter: Word,
+    /// Its end, and who holds it: itself and its handle.
+    pub(crate) done: Completion,
+    payload: Payload,
 }
+
+/// How many bytes of its maker's a G has room for, 16-aligned.
+pub const PAYLOAD: usize = 96;
+
+/// See [`G::payload`].
+#[derive(Debug)]
+#[repr(C, align(16))]
+struct Payload(UnsafeCell<[MaybeUninit<u8>; PAYLOAD]>);
+
+// SAFETY: only its address is had from here.
+unsafe impl Sync for Payload {}
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
 pub(crate) const SHARED_TLS: usize = 1;
@@ -110,7 +130,23 @@ impl G {
             timer: Link::none(),
             alarm: Link::none(),
             waiter: Word::new(0),
+            done: Completion::new(),
+            payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
         }
+    }
+
+    /// Its end. It is used again only when its handle, too, has let go of it: see [`Completion`].
+    #[inline]
+    pub fn done(&self) -> &Completion {
+        &self.done
+    }
+
+    /// Room for [`PAYLOAD`] bytes, so that what a goroutine runs and results in needs no memory of its
+    /// own. Its maker's while he makes it ([`newproc`](crate::newproc)), and whosever he says, as long
+    /// as it is not used again.
+    #[inline]
+    pub fn payload(&self) -> *mut u8 {
+        self.payload.0.get().cast()
     }
 
     /// Its number.
@@ -214,9 +250,10 @@ pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
 }
 
-/// On a goroutine with a TLS block of its own: the thread pointer of the thread that it runs on
-/// now. Good in a signal handler; elsewhere it may be another's at once.
+/// The thread pointer of the thread that this runs on, if a goroutine's own is set in its place: on
+/// the goroutine, and in C that it calls. Good in a signal handler; elsewhere it may be another
+/// thread's at once.
 pub fn m_thread_pointer() -> Option<usize> {
-    let gp = current().filter(|gp| !gp.shares_tls())?;
-    gp.m.get().map(|mp| mp.fs.get())
+    let fs = getg()?.m.get()?.fs.get();
+    (fs != slot::thread_pointer()).then_some(fs)
 }

@@ -120,18 +120,6 @@ impl<T: Linked> Queue<T> {
         Some(item)
     }
 
-    /// Appends all of `other`.
-    pub(crate) fn append(&self, other: &Queue<T>) {
-        let Some(first) = other.head.take() else { return };
-        match self.tail.get() {
-            Some(tail) => tail.link().set(Some(first)),
-            None => self.head.set(Some(first)),
-        }
-        self.tail.set(other.tail.take());
-        self.len.set(self.len.get() + other.len.get());
-        other.len.set(0);
-    }
-
     pub(crate) fn len(&self) -> usize {
         self.len.get()
     }

@@ -34,6 +34,10 @@ pub(crate) struct M {
     pub(crate) handoff: Link<G>,
     /// The goroutine that is locked to it.
     pub(crate) lockedg: Link<G>,
+    /// Its signal stack, which it keeps for ever, and what its thread, if that is not the runtime's
+    /// own, had before: base, length and flags (`sched/sigstack.rs`).
+    pub(crate) sigstack: Word,
+    pub(crate) sigstack_before: [Word; 3],
     /// The next idle or free M. Belongs to the scheduler's lock.
     pub(crate) schedlink: Link<M>,
     /// The next of all Ms. Fixed once it is there.
@@ -44,16 +48,19 @@ pub(crate) struct M {
     pub(crate) tid: AtomicI32,
     /// Bits of the ranks of the locks it holds (debug builds).
     pub(crate) ranks: Word,
-    /// The thread's signal mask when it runs goroutines. Fixed.
+    /// The thread's signal mask when it runs goroutines. Fixed while it has this thread.
     pub(crate) sigmask: AtomicU64,
+    /// The number of the goroutine that was last asked here to let others go first. Written by anybody.
+    pub(crate) hog: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
-    /// When sysmon looks at it again while it is there, and its CPU time at the last look. Written by
-    /// sysmon, and by whoever puts it there.
+    /// When sysmon looks at it again while it is there, how long it waits after a signal, and its CPU
+    /// time at the last look. Written by sysmon, and by whoever puts it there.
     pub(crate) look_at: Word,
+    pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
 }
 
@@ -71,16 +78,20 @@ impl M {
             spinning: Word::new(0),
             handoff: Link::none(),
             lockedg: Link::none(),
+            sigstack: Word::new(0),
+            sigstack_before: [const { Word::new(0) }; 3],
             schedlink: Link::none(),
             alllink: Link::none(),
             id: Word::new(0),
             tid: AtomicI32::new(0),
             ranks: Word::new(0),
             sigmask: AtomicU64::new(0),
+            hog: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),
             look_at: Word::new(0),
+            patience: Word::new(0),
             cpu_seen: Word::new(0),
         }
     }

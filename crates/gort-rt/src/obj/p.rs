@@ -49,7 +49,8 @@ pub(crate) struct P {
     pub(crate) exited: Word,
     pub(crate) steals: Word,
     pub(crate) handed_off: Word,
-    /// The tick at which the running goroutine last made another ready.
+    /// The tick of a goroutine that is not to run for a whole slice while others wait: it has made one
+    /// of them ready, or goes before them.
     pub(crate) readied: Word,
     /// The tick of the goroutine that somebody wants to let others go first. Written by anybody.
     pub(crate) preempt: Word,
@@ -72,9 +73,9 @@ pub(crate) struct Seen {
     /// That goroutine's count of system calls and whether it is in one, and since when.
     pub(crate) call: Word,
     pub(crate) call_since: Word,
-    /// The thread's CPU time.
+    /// The thread's CPU time at the last look, and at the first at this goroutine.
     pub(crate) cpu: Word,
-    /// Since when the goroutine has been asked to yield; 0 if it has not.
+    pub(crate) cpu_since: Word,
     /// What that was when the goroutine was asked to yield; 0 if it has not been.
     pub(crate) asked: Word,
     /// Why the P is to be taken; 0 if it is not.
@@ -89,6 +90,7 @@ impl Seen {
             call: Word::new(0),
             call_since: Word::new(0),
             cpu: Word::new(0),
+            cpu_since: Word::new(0),
             asked: Word::new(0),
             verdict: Word::new(0),
         }

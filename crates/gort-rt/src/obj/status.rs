@@ -9,7 +9,7 @@
 //! | running | the G, on its M | an M's `curg` | itself: syscall; its own M: runnable, waiting, dead |
 //! | syscall | the G, on its M | an M's `curg` | itself: running; its own M: runnable |
 //! | waiting | nobody | wherever it waits | who takes it from there: runnable |
-//! | dead | nobody | in a free list | its next maker: idle |
+//! | dead | nobody | in a free list, or its handle's | its next maker: idle |
 //!
 //! The party that changes a state is always the only one that may: the one that has taken the G
 //! from the one place that held it. So a transition is a plain store, and what orders it before the
@@ -33,7 +33,7 @@ pub(crate) enum Status {
     Syscall,
     /// Parked.
     Waiting,
-    /// Over; in a free list.
+    /// Over; in a free list, or held by its handle.
     Dead,
 }
 

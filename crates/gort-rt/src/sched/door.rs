@@ -14,7 +14,7 @@ use crate::obj::g::{G, current};
 use crate::obj::hold::Taken;
 use crate::obj::m;
 use crate::obj::p::P;
-use crate::prim::{Ordering, slot};
+use crate::prim::slot;
 use crate::throw::throw;
 
 /// Opens the door for `gp`, on which this is.
@@ -23,7 +23,7 @@ pub(crate) fn open(gp: &'static G) -> &'static P {
     slot::lock();
     match gp.mp().p.held() {
         Ok(Some(pp)) => pp,
-        _ => regain(gp, Line::Waited),
+        _ => regain(gp, Line::of(gp)),
     }
 }
 
@@ -33,7 +33,7 @@ pub(crate) fn open_anywhere() -> Option<&'static P> {
     slot::lock();
     match m::current()?.p.held() {
         Ok(pp) => pp,
-        Err(Taken) => current().map(|gp| regain(gp, Line::Waited)),
+        Err(Taken) => current().map(|gp| regain(gp, Line::of(gp))),
     }
 }
 
@@ -46,11 +46,18 @@ pub(crate) enum Line {
     Hogs,
 }
 
+impl Line {
+    /// Where `gp` belongs, which has come to a door by itself.
+    fn of(gp: &'static G) -> Line {
+        if preempt::is_hog(gp) { Line::Hogs } else { Line::Waited }
+    }
+}
+
 /// `gp`, inside a door, comes by a P: an idle one; one that a hog has, if `gp` has waited for something;
 /// or that of whoever takes it from the queue. What waits: the goroutine, in a global queue.
 #[cold]
 pub(crate) fn regain(gp: &'static G, line: Line) -> &'static P {
-    if SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.is_forked() {
         return alone(gp);
     }
     let Some(pp) = idle().or_else(|| (line == Line::Waited).then(preempt::seize).flatten()) else {

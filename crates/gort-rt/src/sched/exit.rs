@@ -1,30 +1,51 @@
 //! The end of goroutines. Go: `goexit0`, `gdestroy`, `gfput`.
 
-use super::spawn::{BATCH, KEEP};
+use super::spawn;
 use super::state::SCHED;
 use super::wake::wakep;
 use crate::obj::g::G;
 use crate::obj::p::P;
 use crate::prim::Ordering;
+use crate::stack;
 use crate::throw::throw;
 
 /// Takes a goroutine apart that is off its stack for good. The caller owns `pp`. Go: `gdestroy`.
 pub(crate) fn gdestroy(pp: &'static P, gp: &'static G) {
     gp.status.died();
-    // What is locked to it the other way round sees to its own end (`worker::mexit`).
-    if gp.lockedm.take().is_some() {
-        gp.lock_count.set(0);
-    }
+    unlock(gp);
     if let Some(slot) = gp.slot.take() {
         pp.slots.put(slot);
     }
     pp.exited.bump();
-    pp.gfree.push(gp);
-    if pp.gfree.len() > KEEP {
-        pp.gfree.move_to(&SCHED.lock().gfree, BATCH);
+    if gp.done.bury() {
+        spawn::gfput(pp, gp);
     }
     if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
-        feed(pp);
+        // Any P may have it, for any may take up who waits.
+        pp.slots.clear();
+        feed();
+    }
+}
+
+/// Takes the goroutine of a foreign thread apart, which is in C.
+pub(super) fn disown(gp: &'static G) {
+    gp.status.exitsyscall();
+    gp.status.died();
+    gp.syscallsp.set(0);
+    unlock(gp);
+    if let Some(slot) = gp.slot.take() {
+        stack::put_global(slot);
+    }
+    spawn::gfput_global(gp);
+    if SCHED.nstarved.load(Ordering::Relaxed) != 0 {
+        feed();
+    }
+}
+
+/// What is locked to it the other way round sees to its own end (`worker::mexit`).
+fn unlock(gp: &'static G) {
+    if gp.lockedm.take().is_some() {
+        gp.lock_count.set(0);
     }
 }
 
@@ -42,10 +63,9 @@ pub(crate) fn starve(gp: &'static G) {
     }
 }
 
-/// A stack has come free: any P may have it, for any may take up who waits.
+/// A stack has come free.
 #[cold]
-fn feed(pp: &'static P) {
-    pp.slots.clear();
+fn feed() {
     let mut lists = SCHED.lock();
     if let Some(gp) = lists.starved.pop_front() {
         lists.globrunqput(gp);

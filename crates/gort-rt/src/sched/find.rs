@@ -77,7 +77,7 @@ fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
         Turn::Ring => pp.runq.get_oldest(),
         _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
         Turn::Global => SCHED.lock().globrunqget(pp, 1),
-        Turn::Hogs => SCHED.lock().hogget(),
+        Turn::Hogs => SCHED.lock().hogget(pp),
     }
 }
 

@@ -14,13 +14,7 @@ use gort_sys::context::slot;
 pub fn lock_os_thread() {
     let Some(gp) = current() else { return };
     slot::lock();
-    if gp.lock_count.get() == 0 {
-        super::template::ensure();
-    }
-    let mp = gp.mp();
-    gp.lock_count.set(gp.lock_count.get() + 1);
-    gp.lockedm.set(Some(mp));
-    mp.lockedg.set(Some(gp));
+    tie(gp, gp.mp());
     slot::unlock();
 }
 
@@ -28,13 +22,29 @@ pub fn lock_os_thread() {
 pub fn unlock_os_thread() {
     let Some(gp) = current() else { return };
     slot::lock();
+    untie(gp, gp.mp());
+    slot::unlock();
+}
+
+/// Locks `gp`, which cannot be taken off `mp` just now, to `mp` once more.
+pub(super) fn tie(gp: &'static G, mp: &'static M) {
+    let count = gp.lock_count.get();
+    if count == 0 {
+        super::template::ensure();
+    }
+    gp.lock_count.set(count + 1);
+    gp.lockedm.set(Some(mp));
+    mp.lockedg.set(Some(gp));
+}
+
+/// Undoes one [`tie`].
+pub(super) fn untie(gp: &'static G, mp: &'static M) {
     let count = gp.lock_count.get();
     gp.lock_count.set(count.saturating_sub(1));
     if count == 1 {
-        gp.mp().lockedg.set(None);
+        mp.lockedg.set(None);
         gp.lockedm.set(None);
     }
-    slot::unlock();
 }
 
 /// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.

@@ -39,11 +39,13 @@
 //! orders the stores already (`obj/status.rs`).
 
 pub(crate) mod boot;
+pub(crate) mod cgo;
 pub(crate) mod completion;
 pub(crate) mod door;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod fire;
+pub(crate) mod foreign;
 pub(crate) mod keeper;
 pub(crate) mod lockm;
 pub(crate) mod own;
@@ -52,6 +54,7 @@ pub(crate) mod preempt;
 pub(crate) mod rand;
 pub(crate) mod retake;
 pub(crate) mod runq;
+pub(crate) mod sigstack;
 pub(crate) mod spawn;
 pub(crate) mod state;
 pub(crate) mod stop;

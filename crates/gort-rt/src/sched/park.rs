@@ -11,12 +11,12 @@
 use super::find::{Turn, turn};
 use super::state::{SCHED, runqput};
 use super::fire::is_due;
-use super::{door, exit, preempt, spawn, wake, worker};
+use super::{door, exit, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
 use crate::obj::p::P;
-use crate::prim::Ordering;
+use crate::prim::{Ordering, fence};
 use crate::throw::throw;
 use gort_sys::context::{slot, switch};
 
@@ -118,13 +118,19 @@ pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
     match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
-            pp.readied.set(pp.schedtick.get());
+            let tick = pp.schedtick.get();
+            pp.readied.set(tick);
             runqput(pp, gp, true);
             wake_another();
+            if pp.seen.tick.get() == tick {
+                // Who readies it may be a hog: it has been seen already. SeqCst: see `hurry`.
+                fence(Ordering::SeqCst);
+                sysmon::hurry();
+            }
         }
         None => {
             SCHED.lock().globrunqput_urgent(gp);
-            wake::wakep();
+            preempt::make_room_from_outside();
         }
     }
 }
@@ -141,6 +147,12 @@ fn end() -> ! {
 #[cold]
 pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
+}
+
+/// `gp`, inside a door, lets the others of its P go first. Go: `goyield`.
+#[cold]
+pub(crate) fn goyield(gp: &'static G) {
+    leave(gp, YIELD, 0);
 }
 
 /// `gp`, inside a door without a P, goes to the end of a global queue, and comes back with one.
@@ -167,7 +179,7 @@ fn leave_without_p(gp: &'static G, after: usize, arg: usize) {
 fn leave(gp: &'static G, after: usize, arg: usize) {
     gp.after.set(after);
     gp.after_arg.set(arg);
-    if SCHED.stopping() && SCHED.forked.load(Ordering::Relaxed) != 0 {
+    if SCHED.stopping() && SCHED.is_forked() {
         return alone(after);
     }
     let mp = gp.mp();

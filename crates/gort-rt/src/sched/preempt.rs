@@ -35,10 +35,10 @@
 
 use super::retake::retake;
 use super::state::SCHED;
-use super::thread_state::is_running;
+use super::thread_state::{cpu_time, is_running};
 use super::{door, park, sysmon, wake};
 use crate::host;
-use crate::obj::g::{current, getg};
+use crate::obj::g::{G, current, getg};
 use crate::obj::hold::Taken;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -102,11 +102,24 @@ pub(crate) fn set_thread_mask() -> u64 {
 pub(crate) fn request(pp: &'static P, mp: &'static M) {
     let tick = pp.schedtick.get();
     pp.preempt.set(tick);
+    call_hog(mp);
     signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
 }
 
+/// Notes that the goroutine that `mp` runs is a hog: should it come to a door without its P, it queues
+/// with those.
+fn call_hog(mp: &'static M) {
+    mp.hog.store(mp.curg.get().map_or(0, G::id), Ordering::Relaxed);
+}
+
+/// Whether `gp`, on which this is, was asked to let others go first.
+pub(crate) fn is_hog(gp: &'static G) -> bool {
+    gp.mp().hog.load(Ordering::Relaxed) == gp.id()
+}
+
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
-/// have its call interrupted. Whether it is worth trying again soon.
+/// have its call interrupted. None to a goroutine without thread-local storage of its own, which it
+/// cannot pre-empt. Whether it is worth trying again soon.
 pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
@@ -117,7 +130,8 @@ pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
         return true;
     }
     fence(Ordering::SeqCst);
-    let running = mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running);
+    let running =
+        mp.curg.get().is_some_and(|gp| gp.status.get() == Status::Running && !gp.shares_tls());
     // One that has ended, or another thread that got its number, is not harmed.
     let sent = running && still() && raw::tgkill(raw::getpid(), Pid(tid), SIGNAL).is_ok();
     if !sent {
@@ -134,10 +148,14 @@ pub(crate) fn quiet(mp: &'static M) {
     if mp.signalled.load(Ordering::Relaxed) == 0 {
         return;
     }
-    // Not for ever: the thread may have the signal blocked.
     let end = nanotime() + MIN_RUN;
-    while mp.signalled.load(Ordering::Relaxed) != 0 && nanotime() < end {
+    while mp.signalled.load(Ordering::Relaxed) != 0 {
         spin_loop();
+        if nanotime() >= end {
+            // The thread has it blocked, or the program has put its own handler there: not again
+            // before every call.
+            mp.signalled.store(0, Ordering::Relaxed);
+        }
     }
 }
 
@@ -146,6 +164,7 @@ pub(crate) fn seize() -> Option<&'static P> {
     let pp = hog()?;
     let mp = pp.m.get()?;
     let tick = pp.schedtick.get();
+    call_hog(mp);
     let taken =
         retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
     let seized = taken.pop()?;
@@ -154,14 +173,17 @@ pub(crate) fn seize() -> Option<&'static P> {
     Some(seized)
 }
 
-/// The P with the goroutine that has run for longest, and long enough, as far as sysmon has seen.
+/// The P with the goroutine that has run for longest, as far as sysmon has seen, if that has used enough
+/// of the CPU.
 fn hog() -> Option<&'static P> {
     let now = nanotime();
-    let ran = |pp: &'static P| {
+    let ran = |pp: &&'static P| {
         let same = pp.status() == PStatus::Running && pp.seen.tick.get() == pp.schedtick.get();
         if same { now.saturating_sub(pp.seen.since.get() as u64) } else { 0 }
     };
-    SCHED.ps().max_by_key(|pp| ran(pp)).filter(|pp| ran(pp) >= MIN_RUN)
+    let pp = SCHED.ps().max_by_key(ran).filter(|pp| ran(pp) >= MIN_RUN)?;
+    let cpu = cpu_time(pp.m.get()?.tid.load(Ordering::Relaxed))?;
+    (cpu.saturating_sub(pp.seen.cpu_since.get() as u64) >= MIN_RUN).then_some(pp)
 }
 
 /// A goroutine has been queued although it has waited long enough, for every P is busy, and none with
@@ -169,6 +191,14 @@ fn hog() -> Option<&'static P> {
 pub(crate) fn make_room() {
     wake::wakep();
     sysmon::hurry();
+}
+
+/// The same for who has no P and cannot look for a hog to take one from: there is one.
+pub(crate) fn make_room_from_outside() {
+    wake::wakep();
+    if SCHED.npidle.load(Ordering::Relaxed) == 0 && hog().is_some() {
+        sysmon::hurry();
+    }
 }
 
 /// What the handler of [`SIGNAL`] calls: whether the signal was the runtime's own. If not it is the
@@ -206,6 +236,8 @@ extern "C" fn async_preempt2(_: &mut Saved) {
     PREEMPTIONS.fetch_add(1, Ordering::Relaxed);
     // The handler has raised `locks`: this is a door, as far as it goes.
     match gp.mp().p.held() {
+        // It was for the goroutine before this one, or the program's own: that makes no hog.
+        Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::goyield(gp),
         Ok(_) => park::gopreempt(gp),
         Err(Taken) => {
             door::regain(gp, door::Line::Hogs);

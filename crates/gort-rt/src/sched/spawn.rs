@@ -13,9 +13,12 @@
 
 use super::door;
 use super::park::gostart;
-use super::state::{Lists, SCHED, runqput};
+use super::state::{SCHED, runqput};
+use super::syscall::reentersyscall;
 use super::wake::wakep;
 use crate::host;
+use crate::lock::{Mutex, Rank};
+use crate::obj::deque::Deque;
 use crate::obj::g::{G, SHARED_TLS, current, setg_at};
 use crate::obj::p::P;
 use crate::prim::Ordering;
@@ -26,19 +29,21 @@ use gort_sys::context::{slot, switch};
 /// Gs are allocated this many at a time.
 const CHUNK: usize = 32;
 /// How many dead Gs a P keeps, and how many go over at a time.
-pub(super) const KEEP: usize = 64;
-pub(super) const BATCH: usize = 32;
+const KEEP: usize = 128;
+const BATCH: usize = 64;
 /// Goroutine numbers are taken this many at a time.
 const IDS: usize = 16;
+
+/// Dead goroutines beyond what the Ps keep, the newest taken first.
+static DEAD: Mutex<Deque<G>> = Mutex::new(Rank::Dead, Deque::new());
 
 /// What a new goroutine is to be.
 #[derive(Debug, Clone, Copy)]
 pub struct Spawn {
-    /// It runs `entry(data)`, which must not unwind. What the host has to do on a goroutine, first
-    /// and last (thread-locals' destructors), is done there too.
+    /// It runs `entry(data)`, which must not unwind, and completes [`G::done`] before it returns. What
+    /// the host has to do on a goroutine, first and last (thread-locals' destructors), is done there
+    /// too.
     pub entry: unsafe extern "C" fn(usize),
-    /// See `entry`.
-    pub data: usize,
     /// How much stack it can use, in bytes; `None` for the default.
     pub stack: Option<usize>,
     /// Its name: text that stays where it is until [`G::clear_name`] or the goroutine's end; address 0
@@ -49,7 +54,13 @@ pub struct Spawn {
 }
 
 /// Makes a goroutine and puts it in front of the caller's P's queue (at the end of the global one
-/// from a thread without P). Returns its number. Does not block. Go: `newproc`.
+/// from a thread without P). Does not block. Go: `newproc`.
+///
+/// `fill` is called with it when there is one, puts into its payload what it wants there, and returns
+/// what `entry` gets. It runs inside the runtime, and does no more than write memory.
+///
+/// The G is the caller's to look at until he gives it back: [`Completion::detach`] and, if that says
+/// so, [`release`].
 ///
 /// # Errors
 ///
@@ -59,16 +70,22 @@ pub struct Spawn {
 ///
 /// `entry(data)` may be called once, on any thread. With `shared_tls` it and all it calls must keep
 /// nothing of a thread-local variable across anything that may park or yield.
-pub unsafe fn newproc(spawn: &Spawn) -> Result<u64, Errno> {
-    let made = make(door::open_anywhere(), spawn);
-    if made.is_ok() {
-        wakep();
+#[inline]
+pub unsafe fn newproc(
+    spawn: &Spawn,
+    fill: impl FnOnce(&'static G) -> usize,
+) -> Result<&'static G, Errno> {
+    let pp = door::open_anywhere();
+    let made = make(pp, spawn);
+    if let Ok(gp) = made {
+        gp.data.set(fill(gp));
+        submit(pp, gp);
     }
     slot::unlock();
     made
 }
 
-fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
+fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
     let own = match spawn.stack {
         Some(bytes) => Some(own_slot(bytes)?),
         None => None,
@@ -87,13 +104,16 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
     gp.fs.set(0);
     gp.slowcall.set(0);
     gp.entry.set(spawn.entry as *const () as usize);
-    gp.data.set(spawn.data);
     gp.name.set(spawn.name.0);
     gp.name_len.set(spawn.name.1);
     gp.kind.set(if spawn.shared_tls { SHARED_TLS } else { 0 });
     gp.parent.store(current().map_or(0, G::id), Ordering::Relaxed);
-    let id = next_id(pp);
-    gp.goid.store(id as u64, Ordering::Relaxed);
+    gp.goid.store(next_id(pp) as u64, Ordering::Relaxed);
+    gp.done.reset();
+    Ok(gp)
+}
+
+fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
     match pp {
         Some(pp) => {
@@ -105,7 +125,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<u64, Errno> {
             SCHED.lock().globrunqput(gp);
         }
     }
-    Ok(id as u64)
+    wakep();
 }
 
 fn next_id(pp: Option<&'static P>) -> usize {
@@ -124,10 +144,14 @@ fn next_id(pp: Option<&'static P>) -> usize {
 fn gfget(pp: Option<&'static P>) -> Result<&'static G, Errno> {
     let free = match pp {
         Some(pp) => pp.gfree.pop().or_else(|| {
-            SCHED.lock().gfree.move_to(&pp.gfree, BATCH);
-            pp.gfree.pop()
+            let mut dead = DEAD.lock();
+            for _ in 1..BATCH {
+                let Some(gp) = dead.pop_back() else { break };
+                pp.gfree.push(gp);
+            }
+            dead.pop_back()
         }),
-        None => SCHED.lock().gfree.pop(),
+        None => DEAD.lock().pop_back(),
     };
     if let Some(gp) = free {
         gp.status.reborn();
@@ -136,52 +160,120 @@ fn gfget(pp: Option<&'static P>) -> Result<&'static G, Errno> {
     malg(pp)
 }
 
+/// Keeps `gp`, which is dead, for whoever makes the next. Go: `gfput`.
+#[inline]
+pub(super) fn gfput(pp: &'static P, gp: &'static G) {
+    pp.gfree.push(gp);
+    if pp.gfree.len() > KEEP {
+        gfspill(pp, BATCH);
+    }
+}
+
+/// [`gfput`] without a P.
+pub(super) fn gfput_global(gp: &'static G) {
+    DEAD.lock().push_back(gp);
+}
+
+/// Gives all that `pp` keeps to everybody. Go: `gfpurge`.
+pub(super) fn gfpurge(pp: &'static P) {
+    gfspill(pp, usize::MAX);
+}
+
+/// Gives `gp` back, whose goroutine is over: the handle has disposed of what was in it
+/// ([`Detached::Over`](super::completion::Detached)). Does not block.
+pub fn release(gp: &'static G) {
+    if !gp.done.release() {
+        return;
+    }
+    match door::open_anywhere() {
+        Some(pp) => gfput(pp, gp),
+        None => DEAD.lock().push_back(gp),
+    }
+    slot::unlock();
+}
+
+#[cold]
+fn gfspill(pp: &'static P, count: usize) {
+    let mut dead = DEAD.lock();
+    for _ in 0..count {
+        let Some(gp) = pp.gfree.pop() else { break };
+        dead.push_back(gp);
+    }
+}
+
 /// New Gs, and the address space for their stacks. Go: `malg`.
 #[cold]
 fn malg(pp: Option<&'static P>) -> Result<&'static G, Errno> {
     let total = SCHED.gallocated.fetch_add(CHUNK, Ordering::Relaxed) + CHUNK;
-    let chunk = stack::ensure_room(total).and_then(|()| crate::mem::alloc::<G>(CHUNK));
+    let chunk = stack::ensure_room(total)
+        .and_then(|()| SCHED.lock().runq.reserve(total))
+        .and_then(|()| DEAD.lock().reserve(total))
+        .and_then(|()| crate::mem::alloc::<G>(CHUNK));
     let chunk = chunk.inspect_err(|_| {
         SCHED.gallocated.fetch_sub(CHUNK, Ordering::Relaxed);
     })?;
-    let mut lists = SCHED.lock();
-    for i in 1..CHUNK {
-        // SAFETY: within the chunk, which is ours.
-        let gp = unsafe { new_g(&mut lists, chunk.add(i)) };
+    // SAFETY: as many as there is room for, which is ours; the runtime's memory is never freed.
+    let chunk: &'static [G] = unsafe {
+        for i in 0..CHUNK {
+            chunk.add(i).write(G::new());
+        }
+        core::slice::from_raw_parts(chunk, CHUNK)
+    };
+    let (mine, others) = chunk.split_first().ok_or(Errno::ENOMEM)?;
+    link_all(mine, others);
+    for gp in others {
         // It has never lived, and is handed out as if it had.
         gp.status.made();
         gp.status.execute();
         gp.status.died();
         match pp {
             Some(pp) => pp.gfree.push(gp),
-            None => lists.gfree.push(gp),
+            None => DEAD.lock().push_back(gp),
         }
     }
-    // SAFETY: as above.
-    Ok(unsafe { new_g(&mut lists, chunk) })
+    Ok(mine)
 }
 
-/// # Safety
-///
-/// Room for a G that nobody else has.
-unsafe fn new_g(_lists: &mut Lists, at: *mut G) -> &'static G {
-    // SAFETY: the caller's contract; the runtime's memory is never freed.
-    let gp: &'static G = unsafe {
-        at.write(G::new());
-        &*at
-    };
-    gp.alllink.set(SCHED.allg.get());
-    SCHED.allg.set(Some(gp));
-    gp
+/// Enters new Gs into the list of all. Go: `allgadd`.
+fn link_all(first: &'static G, others: &'static [G]) {
+    let mut last = first;
+    for gp in others {
+        last.alllink.set(Some(gp));
+        last = gp;
+    }
+    let _lists = SCHED.lock();
+    last.alllink.set(SCHED.allg.get());
+    SCHED.allg.set(Some(first));
 }
 
 /// A slot for a stack of a size of its own.
 fn own_slot(bytes: usize) -> Result<&'static Slot, Errno> {
-    let class = stack::class_for(bytes, host::get().tls_reserve)?;
+    any_slot(stack::class_for(bytes, host::get().tls_reserve)?)
+}
+
+fn any_slot(class: usize) -> Result<&'static Slot, Errno> {
     match stack::get_global(class) {
         Some(slot) => Ok(slot),
         None => stack::take_fresh(class),
     }
+}
+
+/// The goroutine of a foreign thread: it has called C at the very beginning of its stack, which has
+/// `stack` bytes or the default size.
+pub(super) fn adopt(stack: Option<usize>) -> Result<&'static G, Errno> {
+    let slot = stack.map_or_else(|| any_slot(DEFAULT_CLASS), own_slot)?;
+    let gp = gfget(None).inspect_err(|_| stack::put_global(slot))?;
+    gp.slowcall.set(0);
+    gp.name.set(0);
+    gp.kind.set(SHARED_TLS);
+    gp.parent.store(0, Ordering::Relaxed);
+    gp.goid.store(next_id(None) as u64, Ordering::Relaxed);
+    settle(gp, slot);
+    gp.status.made();
+    gp.status.execute();
+    gp.sp.set(gp.stack_hi.get());
+    reentersyscall(gp, 0, (slot::here().0, gp.stack_hi.get()));
+    Ok(gp)
 }
 
 /// Gives `gp`, which is about to run for the first time, its stack and TLS block. On g0.

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use crate::lock::{Guard, Mutex, Rank};
+use crate::obj::deque::Deque;
 use crate::obj::g::G;
 use crate::obj::list::{Queue, Stack};
 use crate::obj::m::M;
@@ -30,11 +31,9 @@ pub(crate) struct Lists {
     /// Ps that nobody owns.
     pub(crate) pidle: Stack<P>,
     /// The global run queue.
-    pub(crate) runq: Queue<G>,
+    pub(crate) runq: Deque<G>,
     /// Goroutines that have used up their time: behind all others.
     pub(crate) hogs: Queue<G>,
-    /// Dead goroutines beyond what the Ps keep.
-    pub(crate) gfree: Stack<G>,
     /// Goroutines that wait for memory for their stack.
     pub(crate) starved: Queue<G>,
     /// How many Ms there are, and how many have ever been.
@@ -95,9 +94,8 @@ global! {
                 mfree: Stack::new(),
                 mstarting: Stack::new(),
                 pidle: Stack::new(),
-                runq: Queue::new(),
+                runq: Deque::new(),
                 hogs: Queue::new(),
-                gfree: Stack::new(),
                 starved: Queue::new(),
                 mcount: 0,
                 mnext: 0,
@@ -140,6 +138,11 @@ impl Sched {
     #[inline(always)]
     pub(crate) fn stopping(&self) -> bool {
         self.gcwaiting.load(Ordering::Relaxed) != 0
+    }
+
+    /// See `forked`.
+    pub(crate) fn is_forked(&self) -> bool {
+        self.forked.load(Ordering::Relaxed) != 0
     }
 
     /// The Ps that have ever been in use.
@@ -207,33 +210,40 @@ impl Lists {
         self.globrunqput(gp);
     }
 
-    /// All of `batch` to the end of the global queue. Go: `globrunqputbatch`.
-    pub(crate) fn globrunqputbatch(&mut self, batch: &Queue<G>) {
-        self.runq.append(batch);
-        self.counted();
-    }
-
     /// The first of the global queue; up to `max` more of a fair share go to `pp`'s own queue.
     /// Go: `globrunqget`.
     pub(crate) fn globrunqget(&mut self, pp: &'static P, max: usize) -> Option<&'static G> {
         let share = self.runq.len() / SCHED.procs().max(1) + 1;
-        let Some(first) = self.runq.pop_front() else { return self.hogget() };
-        let urgent = SCHED.nurgent.load(Ordering::Relaxed);
-        SCHED.nurgent.store(urgent.saturating_sub(1), Ordering::Relaxed);
+        let Some(first) = self.runq.pop_front() else { return self.hogget(pp) };
         for _ in 1..share.min(max) {
             let Some(gp) = self.runq.pop_front() else { break };
             // `max` is at most half of an empty ring, so nothing spills.
             pp.runq.put(gp, |_, _| crate::throw::throw("globrunqget filled a run queue"));
         }
+        // Whoever was queued is in a P's hands, or still here: there are no more urgent ones than these.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed).saturating_sub(1);
+        SCHED.nurgent.store(urgent.min(self.runq.len()), Ordering::Relaxed);
+        if urgent != 0 {
+            be_brief(pp);
+        }
         self.counted();
         Some(first)
     }
 
-    /// The first of the hogs.
-    pub(crate) fn hogget(&mut self) -> Option<&'static G> {
+    /// The first of the hogs, for `pp` to run.
+    pub(crate) fn hogget(&mut self, pp: &'static P) -> Option<&'static G> {
         let gp = self.hogs.pop_front()?;
         self.counted();
+        be_brief(pp);
         Some(gp)
+    }
+}
+
+/// Whoever runs next with `pp`, which the caller owns, goes before others that may have waited for long:
+/// not for a whole slice, if there are any.
+fn be_brief(pp: &'static P) {
+    if !pp.runq.is_empty() {
+        pp.readied.set(pp.schedtick.get().wrapping_add(1));
     }
 }
 
@@ -250,12 +260,11 @@ pub(crate) fn runqput(pp: &'static P, gp: &'static G, next: bool) {
 /// Half a queue and one more go to the global queue. Go: `runqputslow`.
 #[cold]
 fn runqputslow(batch: &super::runq::Batch<G>, gp: &'static G) {
-    let all = Queue::new();
+    let mut lists = SCHED.lock();
     for one in batch {
-        all.push_back(from_ring(*one));
+        lists.runq.push_back(from_ring(*one));
     }
-    all.push_back(gp);
-    SCHED.lock().globrunqputbatch(&all);
+    lists.globrunqput(gp);
 }
 
 fn from_ring(gp: *mut G) -> &'static G {

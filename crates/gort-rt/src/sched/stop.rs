@@ -12,14 +12,13 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::retake::retake;
 use super::state::{Lists, MAX_PROCS, SCHED};
 use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
-use crate::obj::g::current;
-use crate::obj::m::M;
+use super::{door, preempt};
+use crate::obj::m::{self, M};
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
 use crate::throw::throw;
@@ -49,7 +48,7 @@ pub fn gomaxprocs(count: usize) -> Result<usize, Errno> {
     let before = SCHED.procs();
     let mut result = Ok(before);
     if count != before {
-        let mp = current().map(crate::obj::g::G::mp);
+        let mp = m::current().filter(|mp| mp.p.get().is_some());
         stop(mp);
         result = procresize(count).map(|()| before);
         start(mp);
@@ -81,6 +80,12 @@ fn stop(mp: Option<&'static M>) {
         let taken = retake(|pp| pp.status() == PStatus::Running);
         while let Some(pp) = taken.pop() {
             stopped(&mut SCHED.lock(), pp);
+        }
+        // Who opens doors all the time finds each mark in time: he has to be asked.
+        for pp in SCHED.ps() {
+            if let (PStatus::Running, Some(mp)) = (pp.status(), pp.m.get()) {
+                preempt::request(pp, mp);
+            }
         }
         SCHED.stopnote.sleep_for(LOOK);
     }
@@ -122,7 +127,11 @@ fn start(mp: Option<&'static M>) {
         mp.p.set(None);
         acquirep(mp, pp);
     }
-    SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    {
+        // Under the lock: sysmon either sees this before it sleeps, or is seen to sleep.
+        let _lists = SCHED.lock();
+        SCHED.gcwaiting.store(0, Ordering::Relaxed);
+    }
     if SCHED.sysmonwait.load(Ordering::Relaxed) != 0 {
         sysmon::awaken();
     }
@@ -185,8 +194,8 @@ fn bury(pp: &'static P, heir: &'static P) {
     while let Some((gp, _)) = pp.runq.get() {
         lists.globrunqput(gp);
     }
-    pp.gfree.move_to(&lists.gfree, usize::MAX);
     drop(lists);
+    super::spawn::gfpurge(pp);
     pp.slots.clear();
     pp.set_status(PStatus::Dead);
 }

@@ -19,6 +19,9 @@
 //!
 //! # Against Go
 //!
+//! Go checks that the stack pointer lies in the goroutine's stack. Here a program may have stacks of its
+//! own (stacker, fibers), on which calls are as good.
+//!
 //! Go gives the P up by a store and takes it back by a compare-and-swap, in a state of P's own
 //! (`_Psyscall`). Here the P's state does not change, only the G's: the taker pays, by a membarrier.
 //!
@@ -28,12 +31,14 @@
 
 #![allow(unsafe_code)]
 
+use super::state::SCHED;
 use super::{door, park, preempt, threads, wake};
 use crate::obj::g::{G, current};
-use crate::obj::p::PStatus;
+use crate::obj::m::M;
+use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::slot;
-use crate::throw::{Say, throw, throw_with};
+use crate::throw::throw;
 use gort_sys::vdso::nanotime;
 use gort_sys::{Entry, Regs};
 
@@ -47,7 +52,7 @@ fn numbered(nr: usize) -> usize {
 const SHORT: u64 = 20_000;
 
 /// The goroutine is about to call the kernel, or C, and may be a while. `call` is the number of the
-/// call plus one, 0 for C. Go: `entersyscall`.
+/// call plus one, or a function of C's. Go: `entersyscall`.
 #[inline(always)]
 pub(crate) fn entersyscall(gp: &'static G, call: usize) {
     reentersyscall(gp, call, slot::here());
@@ -57,26 +62,9 @@ pub(crate) fn entersyscall(gp: &'static G, call: usize) {
 #[inline(always)]
 pub(crate) fn reentersyscall(gp: &'static G, call: usize, (pc, sp): (usize, usize)) {
     gp.syscallnr.set(call);
-    if !gp.has_room(sp, 0) {
-        off_stack(gp, sp);
-    }
     gp.syscallpc.set(pc);
     gp.syscallsp.set(sp);
     gp.status.entersyscall();
-}
-
-#[cold]
-fn off_stack(gp: &'static G, sp: usize) -> ! {
-    throw_with(&[
-        Say::Text("entersyscall: goroutine "),
-        Say::Dec(gp.id()),
-        Say::Text(" is not on its stack: sp "),
-        Say::Hex(sp),
-        Say::Text(", stack "),
-        Say::Hex(gp.stack_lo.get()),
-        Say::Text(" to "),
-        Say::Hex(gp.stack_hi.get()),
-    ])
 }
 
 /// [`entersyscall`] for a call that will wait: the P goes to others now. Go: `entersyscallblock`.
@@ -84,13 +72,18 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
     let pp = door::open(gp);
     reentersyscall(gp, call, here);
     let mp = gp.mp();
+    hand_off(mp, pp);
+    preempt::quiet(mp);
+    slot::unlock();
+}
+
+/// `mp`, inside a door, goes on without `pp`, which others get now.
+pub(super) fn hand_off(mp: &'static M, pp: &'static P) {
     pp.handed_off.bump();
     pp.m.set(None);
     pp.set_status(PStatus::Idle);
     mp.p.forgo();
     wake::handoffp(pp);
-    preempt::quiet(mp);
-    slot::unlock();
 }
 
 /// The call is over: the goroutine goes on when it has a P. What waits: the goroutine, in the global
@@ -127,25 +120,33 @@ fn exitsyscall0(gp: &'static G, taken: bool) {
     }
 }
 
-/// A call like the one that took long last time.
-///
-/// # Safety
-///
-/// That of [`Entry::sys`].
+/// [`blocking`] for a call like the one that took long last time.
 #[inline(never)]
-unsafe fn again(gp: &'static G, nr: usize, regs: Regs) -> usize {
+pub(super) fn again<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
+    let timed = || {
+        let start = nanotime();
+        (work(), nanotime() - start)
+    };
+    let (result, time) = blocking(gp, call, timed);
+    if time < SHORT {
+        gp.slowcall.set(0);
+    }
+    result
+}
+
+/// Does `work`, a call that waits, without a P.
+#[inline(always)]
+pub(super) fn blocking<R>(gp: &'static G, call: usize, work: impl FnOnce() -> R) -> R {
+    if SCHED.is_forked() {
+        // There is nobody to give the P to.
+        return work();
+    }
     let counted = threads::enter();
-    let start = nanotime();
-    entersyscallblock(gp, numbered(nr), slot::here());
-    // SAFETY: the caller's contract, passed on.
-    let result = unsafe { regs.trap(nr) };
-    let short = nanotime() - start < SHORT;
+    entersyscallblock(gp, call, slot::here());
+    let result = work();
     exitsyscall(gp);
     if counted {
         threads::leave();
-    }
-    if short {
-        gp.slowcall.set(0);
     }
     result
 }
@@ -165,7 +166,7 @@ unsafe impl Entry for Scheduled {
         };
         if gp.slowcall.get() == numbered(nr) {
             // SAFETY: the caller's contract, passed on.
-            return unsafe { again(gp, nr, regs) };
+            return again(gp, numbered(nr), || unsafe { regs.trap(nr) });
         }
         entersyscall(gp, numbered(nr));
         // SAFETY: the caller's contract, passed on.
@@ -180,14 +181,7 @@ unsafe impl Entry for Scheduled {
             // SAFETY: the caller's contract, passed on.
             return unsafe { regs.trap(nr) };
         };
-        let counted = threads::enter();
-        entersyscallblock(gp, numbered(nr), slot::here());
         // SAFETY: the caller's contract, passed on.
-        let result = unsafe { regs.trap(nr) };
-        exitsyscall(gp);
-        if counted {
-            threads::leave();
-        }
-        result
+        blocking(gp, numbered(nr), || unsafe { regs.trap(nr) })
     }
 }

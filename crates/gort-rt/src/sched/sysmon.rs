@@ -7,7 +7,7 @@
 //! - a goroutine in an announced system call since the last look loses its P, if anybody could use it;
 //! - one whose thread sleeps in the kernel without having said so (its CPU clock stands still, and
 //!   its `stat` says so) loses it, too: this is the *rescue*;
-//! - one that has run longer than its slice while others wait is asked to let them go first
+//! - one that has used more of the CPU than its slice while others wait is asked to let them go first
 //!   (`preempt.rs`), and again at each look; after [`PATIENCE`] its P is taken all the same;
 //! - timers that are due are fired, if all Ps are busy, or the M that should have done it is late;
 //! - a thread that goes on without a P is sent the signal until it reaches a door. There may be
@@ -39,7 +39,7 @@ use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word, fence};
 use gort_sys::context::slot;
-use gort_sys::types::{SigHow, SigSet};
+use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 
@@ -51,7 +51,8 @@ const SHORTEST: u64 = 20 * MICRO;
 const LONGEST: u64 = 10 * MILLI;
 /// While a goroutine that may be a hog keeps others waiting.
 const WATCHFUL: u64 = MILLI;
-/// While one that has been asked to yield has not.
+/// While one that has been asked to yield has not. Twice that, and so on, up to [`WATCHFUL`], for
+/// one without a P: signals cannot hit a long function of C's, and cost it time.
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
@@ -63,8 +64,17 @@ const PATIENCE: u64 = 2 * MILLI;
 /// How long a P that nobody needs stays with a goroutine that sleeps in the kernel.
 const SPARE: u64 = 10 * MILLI;
 
-/// Until when the present nap lasts; 0 between naps.
-static UNTIL: AtomicU64 = AtomicU64::new(0);
+/// The program's signal handlers are for other threads. glibc's own two signals are for all: who calls
+/// `setuid` waits until every thread has handled the one.
+const MASK: SigSet = SigSet::FULL.without(Signal(32)).without(Signal(33));
+
+/// How long the present nap is, in nanoseconds; [`AWAKE`] between naps.
+static NAP: AtomicU64 = AtomicU64::new(AWAKE);
+/// Longer than any: whoever hurries sysmon while it looks has it look again.
+const AWAKE: u64 = u64::MAX;
+
+/// Until when it lasts; [`AWAKE`] between naps.
+static UNTIL: AtomicU64 = AtomicU64::new(AWAKE);
 
 /// Starts the thread.
 ///
@@ -78,8 +88,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
-    // The program's signal handlers are for other threads.
-    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&SigSet::FULL));
+    let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
     loop {
@@ -103,18 +112,25 @@ unsafe extern "C" fn sysmon(_: usize) {
 
 /// Waits between two looks, unless [`hurry`] says otherwise.
 fn nap(time: u64) {
+    NAP.store(time, Ordering::Relaxed);
     let until = (nanotime() + time).min(keeper::watch());
     UNTIL.store(until, Ordering::Relaxed);
     // SeqCst: between `UNTIL` and the heaps' `next`, as `keeper::tell` has it the other way round.
     fence(Ordering::SeqCst);
     SCHED.sysmonnote.sleep_until(until.min(keeper::watch()));
     SCHED.sysmonnote.clear();
-    UNTIL.store(0, Ordering::Relaxed);
+    UNTIL.store(AWAKE, Ordering::Relaxed);
+    NAP.store(AWAKE, Ordering::Relaxed);
+    // SeqCst: between this and the queues that are looked at now, as `wakep` has it the other way round.
+    fence(Ordering::SeqCst);
 }
 
-/// Somebody waits who should not have to wait for the end of a long nap.
+/// Somebody waits who should not have to wait for the end of a long nap. Who has queued something has
+/// called `wakep` since, for its fence.
 pub(crate) fn hurry() {
-    hurry_until(nanotime() + MIN_RUN);
+    if NAP.load(Ordering::Relaxed) > MIN_RUN {
+        SCHED.sysmonnote.wakeup();
+    }
 }
 
 /// Something is to be done at `when`.
@@ -242,7 +258,11 @@ fn stray(mp: &'static M, now: u64) -> u64 {
     let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
     let runs = mp.cpu_seen.get() != cpu as usize && preempt::signal(mp, || mp.p.is_taken());
     mp.cpu_seen.set(cpu as usize);
-    let within = if runs { URGENT } else { LONGEST };
+    // New in the list, or awake again, or signalled before.
+    let last = if at == 0 || !runs { 0 } else { mp.patience.get() as u64 };
+    let patience = (2 * last).clamp(URGENT, WATCHFUL);
+    mp.patience.set(patience as usize);
+    let within = if runs { patience } else { LONGEST };
     mp.look_at.set((now + within) as usize);
     within
 }
@@ -260,13 +280,19 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     let in_call = gp.status.get() == Status::Syscall;
     let call = gp.syscalltick.get() << 1 | usize::from(in_call);
     if seen.tick.get() != tick {
-        seen.tick.set(tick);
+        let cpu = cpu_time(mp.tid.load(Ordering::Relaxed)).unwrap_or(0);
+        seen.cpu.set(cpu as usize);
+        // In this order: `preempt::hog` takes the ones for the other's.
+        seen.cpu_since.set(cpu as usize);
         seen.since.set(now as usize);
+        seen.tick.set(tick);
         seen.asked.set(0);
-        seen.cpu.set(0);
         seen.call.set(call);
         seen.call_since.set(now as usize);
-        return Verdict::Leave(if waiting(pp) { WATCHFUL } else { LONGEST });
+        // Not for what it has readied itself: those who ready each other all the time are no hogs.
+        let urgent = SCHED.nurgent.load(Ordering::Relaxed) != 0;
+        let pace = if urgent { MIN_RUN } else { WATCHFUL };
+        return Verdict::Leave(if waiting(pp) { pace } else { LONGEST });
     }
     if seen.call.get() != call {
         seen.call.set(call);
@@ -281,7 +307,8 @@ fn judge(pp: &'static P, now: u64) -> Verdict {
     overdue(pp, mp, ran)
 }
 
-/// A goroutine that has been waiting in the kernel for `time`, at least since the last look.
+/// A goroutine that has been waiting in the kernel at least since the last look, and in this call, or
+/// without leaving its M, for `time`.
 fn stuck(pp: &'static P, why: Why, time: u64) -> Verdict {
     let others = SCHED.nmspinning.load(Ordering::Relaxed) + SCHED.npidle.load(Ordering::Relaxed);
     if waiting(pp) || others == 0 || time >= SPARE {
@@ -295,29 +322,38 @@ fn waiting(pp: &'static P) -> bool {
     !pp.runq.is_empty() || SCHED.runqsize.load(Ordering::Relaxed) != 0
 }
 
-/// Whether `mp`'s thread has slept since the last look, and still does.
+/// Whether those who wait have waited for something: not for the end of a slice, too.
+fn is_urgent(pp: &'static P) -> bool {
+    pp.readied.get() == pp.seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0
+}
+
+/// Whether `mp`'s thread has slept since the last look, and still does. If that cannot be told (no
+/// `/proc`, no descriptor left) a thread that has used no CPU time counts: one that gets no CPU loses
+/// its P in vain, but without the rescue all could wait for ever.
 fn sleeps(pp: &'static P, mp: &'static M) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
     let Some(cpu) = cpu_time(tid) else { return false };
     let before = pp.seen.cpu.get();
     pp.seen.cpu.set(cpu as usize);
-    before == cpu as usize && is_running(tid) == Some(false)
+    before == cpu as usize && is_running(tid) != Some(true)
 }
 
-/// A goroutine that has been running for `ran`.
+/// A goroutine that has been running for `ran`. A slice is of CPU time, but of real time for one whose
+/// thread sleeps over and over.
 fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     let seen = &pp.seen;
     if !waiting(pp) {
         return Verdict::Leave(LONGEST);
     }
-    // Those who have waited for something do not wait for the end of the slice, too.
-    let urgent = pp.readied.get() == seen.tick.get() || SCHED.nurgent.load(Ordering::Relaxed) != 0;
-    let slice = if urgent { MIN_RUN } else { preempt::slice() };
-    if ran < slice {
-        return Verdict::Leave((slice - ran).min(WATCHFUL));
-    }
-    // By its own clock: a thread that gets no CPU cannot have heard.
+    // By its own clock: a thread that gets no CPU is no hog, and cannot hear.
     let cpu = seen.cpu.get() as u64;
+    let used = cpu.saturating_sub(seen.cpu_since.get() as u64);
+    let slice = if is_urgent(pp) { MIN_RUN } else { preempt::slice() };
+    if used < slice {
+        let sleepy = ran >= slice && is_running(mp.tid.load(Ordering::Relaxed)) == Some(false);
+        let left = (slice - used).min(WATCHFUL);
+        return if sleepy { Verdict::Take(Why::Sleep) } else { Verdict::Leave(left) };
+    }
     if seen.asked.get() == 0 {
         seen.asked.set(cpu as usize);
     } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {

@@ -23,7 +23,7 @@ pub(super) fn start(mp: &'static M) -> Result<(), Errno> {
     let arg = core::ptr::from_ref(mp).expose_provenance();
     let number = match current() {
         // SAFETY: see the module.
-        Some(gp) => unsafe { switch::systemstack(begin, arg, gp.mp().g0_sp.get()) },
+        Some(gp) => unsafe { switch::systemstack(begin, arg, gp.mp().g0_sp.get(), gp.sp.as_ptr()) },
         // SAFETY: as below.
         None => unsafe { begin(arg) },
     };

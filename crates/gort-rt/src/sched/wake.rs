@@ -132,7 +132,7 @@ fn no_thread(errno: Errno) -> ! {
 }
 
 /// An M that no thread has: used before, or new.
-fn allocm(id: usize) -> Result<&'static M, Errno> {
+pub(super) fn allocm(id: usize) -> Result<&'static M, Errno> {
     let free = SCHED.lock().mfree.pop();
     if let Some(mp) = free {
         mp.id.set(id);

@@ -13,7 +13,7 @@
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
 pub(crate) use super::keeper::stopm;
-use super::{exit, find, keeper, lockm, park, retake, spawn};
+use super::{exit, find, keeper, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -36,11 +36,12 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
     slot::lock();
     mp.signalled.store(0, Ordering::Relaxed);
     mp.sigmask.store(super::preempt::set_thread_mask(), Ordering::Relaxed);
-    {
-        let _lists = SCHED.lock();
-        mp.alllink.set(SCHED.allm.get());
-        SCHED.allm.set(Some(mp));
-    }
+    // Without memory for one the handlers run where they find themselves.
+    let _ = sigstack::install(mp);
+    let (lo, hi) = (host::get().thread_stack)();
+    mp.g0.stack_lo.set(lo);
+    mp.g0.stack_hi.set(hi);
+    enroll(mp);
     let here = core::ptr::from_ref(&arg).addr();
     let base = (here - RESERVE) & !63;
     mp.g0_sp.set(base);
@@ -50,6 +51,7 @@ pub(crate) unsafe extern "C" fn mstart(arg: usize) {
         let sp = switch::prepare(base, begin);
         switch::switch(mp.exit_sp.as_ptr(), sp, mp.fs.get(), 0);
     }
+    sigstack::remove(mp);
     slot::set_current(0);
     slot::unlock();
     // From here on another thread may have it.
@@ -144,18 +146,7 @@ pub(crate) fn sleep(mp: &'static M) {
 /// Ends the thread: there are idle ones enough, or the goroutine that was locked to it is over, and may
 /// have changed the thread in ways that others must not find. On g0. Go: `mexit`.
 pub(super) fn mexit(mp: &'static M) -> ! {
-    {
-        let mut lists = SCHED.lock();
-        lists.mcount -= 1;
-        let mut link = &SCHED.allm;
-        while let Some(here) = link.get() {
-            if core::ptr::eq(here, mp) {
-                link.set(mp.alllink.get());
-                break;
-            }
-            link = &here.alllink;
-        }
-    }
+    strike(mp);
     if mp.p.get().is_some() {
         super::wake::handoffp(releasep(mp));
     }
@@ -164,4 +155,25 @@ pub(super) fn mexit(mp: &'static M) -> ! {
     mp.lockedg.set(None);
     // SAFETY: back to `mstart`, whose frame is intact.
     unsafe { switch::gogo(mp.exit_sp.get(), mp.fs.get(), 0) }
+}
+
+/// `mp` has a thread now: into the list of all.
+pub(super) fn enroll(mp: &'static M) {
+    let _lists = SCHED.lock();
+    mp.alllink.set(SCHED.allm.get());
+    SCHED.allm.set(Some(mp));
+}
+
+/// `mp` is about to lose its thread: out of the list, and of the count.
+pub(super) fn strike(mp: &'static M) {
+    let mut lists = SCHED.lock();
+    lists.mcount -= 1;
+    let mut link = &SCHED.allm;
+    while let Some(here) = link.get() {
+        if core::ptr::eq(here, mp) {
+            link.set(mp.alllink.get());
+            break;
+        }
+        link = &here.alllink;
+    }
 }

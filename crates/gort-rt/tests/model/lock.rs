@@ -8,6 +8,7 @@ pub(crate) use note::Note;
 
 pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
 
+#[derive(Debug)]
 pub(crate) enum Rank {
     Sched,
 }

@@ -1,5 +1,7 @@
 //! G, M and P as far as finding work, waking and sleeping need them. The lists are the real ones.
 
+#[path = "../../src/obj/deque.rs"]
+pub(crate) mod deque;
 #[path = "../../src/obj/list.rs"]
 pub(crate) mod list;
 
@@ -18,6 +20,11 @@ pub(crate) mod g {
         pub(crate) submitted: AtomicU32,
         /// Set once it has run.
         pub(crate) ran: crate::lock::Note,
+    }
+
+    /// All of this is on g0.
+    pub(crate) fn current() -> Option<&'static G> {
+        None
     }
 
     impl G {
@@ -53,6 +60,7 @@ pub(crate) mod m {
         pub(crate) spinning: Word,
         pub(crate) schedlink: Link<M>,
         pub(crate) id: Word,
+        pub(crate) lockedg: Link<G>,
     }
 
     impl M {
@@ -65,6 +73,7 @@ pub(crate) mod m {
                 spinning: Word::new(0),
                 schedlink: Link::none(),
                 id: Word::new(0),
+                lockedg: Link::none(),
             }
         }
 
@@ -82,6 +91,7 @@ pub(crate) mod p {
     use super::g::G;
     use crate::prim::{Link, Word};
     use crate::sched::runq::RunQueue;
+    use crate::timer::Timers;
 
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(crate) enum PStatus {
@@ -93,7 +103,10 @@ pub(crate) mod p {
         pub(crate) runq: RunQueue<G>,
         pub(crate) link: Link<P>,
         pub(crate) schedtick: Word,
+        pub(crate) readied: Word,
         pub(crate) steals: Word,
+        pub(crate) timer_news: Word,
+        pub(crate) timers: Timers,
         status: Word,
     }
 
@@ -104,7 +117,10 @@ pub(crate) mod p {
                 link: Link::none(),
                 // Not a round in which the global queue goes first.
                 schedtick: Word::new(1),
+                readied: Word::new(0),
                 steals: Word::new(0),
+                timer_news: Word::new(0),
+                timers: Timers::new(),
                 status: Word::new(PStatus::Idle as usize),
             }
         }

@@ -22,12 +22,13 @@ pub(crate) const SPINS: usize = 1;
 pub(crate) const SEGMENT: usize = 2;
 pub(crate) const BUCKETS: usize = 1;
 
+#[allow(unused_macros, reason = "not all files have one")]
 macro_rules! const_fn {
     ($(#[$meta:meta])* $vis:vis const fn $($rest:tt)*) => { $(#[$meta])* $vis fn $($rest)* };
 }
 pub(crate) use const_fn;
 
-#[allow(unused_macros, reason = "only some files have one")]
+#[allow(unused_macros, reason = "as above")]
 macro_rules! global {
     ($vis:vis static $name:ident: $type:ty = $value:expr;) => {
         loom::lazy_static! { pub(crate) static ref $name: $type = $value; }
@@ -54,8 +55,11 @@ pub(crate) fn nap(_: u32) {}
 
 /// See `nap`.
 pub(crate) fn nanotime() -> u64 {
-    0
+    1
 }
+
+/// A time that does not come; all earlier ones have come as soon as anybody waits for them.
+pub(crate) const FAR: u64 = 100;
 
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
@@ -98,6 +102,11 @@ impl<T> Link<T> {
 
 pub(crate) fn links<T, const N: usize>() -> [Link<T>; N] {
     std::array::from_fn(|_| Link::none())
+}
+
+#[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+pub(crate) fn empty_links<T>(count: usize) -> Result<&'static [Link<T>], gort_sys::Errno> {
+    Ok(Vec::leak((0..count).map(|_| Link::none()).collect()))
 }
 
 /// As the runtime's.
@@ -156,12 +165,16 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<&Times
     true
 }
 
-/// It is always too late already.
+/// See [`FAR`].
 pub(crate) fn futex_wait_until(
     word: &AtomicU32,
     expected: u32,
-    _: Option<&Timespec>,
+    deadline: Option<&Timespec>,
 ) -> Result<(), Errno> {
+    if deadline.is_none_or(|at| at.nsec.cast_unsigned() >= FAR) {
+        futex_wait(word, expected, None);
+        return Ok(());
+    }
     let _waiters = WAITERS.lock().unwrap();
     let is_expected = word.load(Ordering::Relaxed) == expected;
     Err(if is_expected { Errno::ETIMEDOUT } else { Errno::EAGAIN })

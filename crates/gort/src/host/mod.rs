@@ -8,6 +8,7 @@
 
 mod attr;
 mod chain;
+pub(crate) mod foreign;
 mod fork;
 mod overflow;
 mod preempt;
@@ -17,6 +18,7 @@ mod thread;
 pub(crate) mod tls;
 
 pub(crate) use procs::{default_procs, num_cpu};
+pub(crate) use thread::set_stack_size;
 
 use gort_rt::host::{Host, Room};
 use gort_sys::Errno;
@@ -50,9 +52,8 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
         preempt::install()?;
     }
     attr::install(|fs| {
-        let gp = gort_rt::current().filter(|gp| gp.thread_pointer() == fs)?;
-        let room = gp.room()?;
-        Some((room.lo + room.guard, room.hi - room.lo - room.guard))
+        // Of itself only.
+        if fs == gort_sys::context::slot::thread_pointer() { gort_rt::stack_here() } else { None }
     });
     // SAFETY: `m_thread_pointer` reads the goroutine's slot and its M, which are always there.
     unsafe {
@@ -62,6 +63,7 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
     TLS.get_or_init(|| tls);
     Ok(HOST.get_or_init(|| Host {
         start_thread: thread::start,
+        thread_stack: thread::stack,
         tls_reserve: tls.reserve(),
         tls_build: |room: Room| -> Result<usize, Errno> {
             // What has been loaded by now is to be known to the resets of this block, too.

@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use super::chain::Chain;
+use super::thread;
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::raw;
 use gort_sys::types::{SigAction, SigInfo, SigSet, Signal};
@@ -34,7 +35,13 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
         && let Some(room) = gp.room()
         && (room.lo..room.lo + room.guard).contains(&address)
     {
-        report(room.hi - room.lo - room.guard);
+        let size = room.hi - room.lo - room.guard;
+        report(gp.id(), gp.name_here(), "", size, "Builder::stack_size, or all by GORT_STACK");
+    }
+    if let Some((gp, lo, hi)) = gort_rt::in_c()
+        && (lo - thread::GUARD..lo).contains(&address)
+    {
+        report(gp.id(), None, " in C", hi - lo, "gort::ffi::set_stack_size");
     }
     for fault in FAULTS.iter().filter(|fault| fault.signal() == signal) {
         // SAFETY: the same arguments. Without a handler the fault comes again, and does what it does
@@ -48,7 +55,7 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
 }
 
 /// Says whose stack it was, how large, and where; then aborts.
-fn report(size: usize) -> ! {
+fn report(id: u64, name: Option<&str>, place: &str, size: usize, remedy: &str) -> ! {
     // The trace takes locks and memory that the goroutine may have been holding: be sure to end.
     // SAFETY: both calls take plain values.
     unsafe {
@@ -57,17 +64,13 @@ fn report(size: usize) -> ! {
     }
     let mut line = [0u8; 512];
     let mut rest = &mut line[..];
-    let (id, name) = match gort_rt::current() {
-        Some(gp) => (gp.id(), gp.name_here()),
-        None => (0, None),
-    };
     let _ = write!(rest, "\ngoroutine {id}");
     if let Some(name) = name {
         let _ = write!(rest, " [{name}]");
     }
     let _ = writeln!(
         rest,
-        " stack overflow: it has {} KiB; give it more by Builder::stack_size, or all by GORT_STACK",
+        " stack overflow{place}: it has {} KiB; give it more by {remedy}",
         size >> 10
     );
     let left = rest.len();

@@ -7,21 +7,32 @@
 #![allow(unsafe_code)]
 
 use gort_sys::Errno;
-use gort_sys::types::{MapFlags, Prot, SigStack, SigStackFlags};
 use std::ffi::c_void;
 use std::ptr;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-/// A scheduler stack: what the runtime needs is a few KiB, the dynamic linker more.
-const STACK: usize = 256 << 10;
-/// A signal stack; the kernel's frame alone is up to 12 KiB with AMX.
-const SIGNAL_STACK: usize = 64 << 10;
+/// How large the stacks of new threads are. The scheduler needs a few KiB, the dynamic linker more; C
+/// that goroutines call needs what it needs.
+static STACK: AtomicUsize = AtomicUsize::new(256 << 10);
+
+/// How long a stack's guard is: C compiled without stack probes may step over a page.
+pub(super) const GUARD: usize = 64 << 10;
+
+/// The least that a stack may have.
+const LEAST: usize = 64 << 10;
+
+/// Sets how large the stacks of threads are that are started from now on.
+pub(crate) fn set_stack_size(bytes: usize) {
+    STACK.store(bytes.max(LEAST), Ordering::Relaxed);
+}
 
 struct Start {
     entry: unsafe extern "C" fn(usize),
     arg: usize,
 }
 
-/// Starts a detached thread that calls `entry(arg)`. Allocates from libc only.
+/// Starts a detached thread that calls `entry(arg)`. Allocates from libc only, and leaves `errno` as it
+/// was: it is that of a goroutine that knows nothing of this.
 ///
 /// # Safety
 ///
@@ -37,10 +48,13 @@ pub(super) unsafe fn start(entry: unsafe extern "C" fn(usize), arg: usize) -> Re
         start.write(Start { entry, arg });
         let mut attr = std::mem::zeroed::<libc::pthread_attr_t>();
         libc::pthread_attr_init(&mut attr);
-        libc::pthread_attr_setstacksize(&mut attr, STACK);
+        libc::pthread_attr_setstacksize(&mut attr, STACK.load(Ordering::Relaxed));
+        libc::pthread_attr_setguardsize(&mut attr, GUARD);
         libc::pthread_attr_setdetachstate(&mut attr, libc::PTHREAD_CREATE_DETACHED);
         let mut id = 0;
+        let before = *libc::__errno_location();
         let errno = libc::pthread_create(&mut id, &attr, main, start.cast());
+        *libc::__errno_location() = before;
         libc::pthread_attr_destroy(&mut attr);
         if errno != 0 {
             libc::free(start.cast());
@@ -59,30 +73,23 @@ extern "C" fn main(start: *mut c_void) -> *mut c_void {
         libc::free(std::hint::black_box(libc::malloc(1)));
         read
     };
-    let stack = signal_stack();
     // SAFETY: the contract of `start`.
     unsafe { entry(arg) };
-    if let Some(stack) = stack {
-        // SAFETY: no handler runs on it: this is not one, and it is turned off first.
-        unsafe {
-            let off = SigStack { base: ptr::null_mut(), flags: SigStackFlags::DISABLE, len: 0 };
-            let _ = gort_sys::raw::sigaltstack(Some(&off), None);
-            let _ = gort_sys::raw::munmap(stack, SIGNAL_STACK);
-        }
-    }
     ptr::null_mut()
 }
 
-/// Handlers run here rather than on a goroutine's stack, which may be what has run out.
-fn signal_stack() -> Option<*mut u8> {
-    // SAFETY: a new mapping, which nothing but the handlers uses.
+/// The calling thread's stack: its lowest address above the guard, and one past its highest. Zeros if
+/// there is no memory to tell.
+pub(super) fn stack() -> (usize, usize) {
+    // SAFETY: plain calls on local variables, about a thread that runs.
     unsafe {
-        let flags = MapFlags::PRIVATE | MapFlags::ANONYMOUS | MapFlags::NORESERVE;
-        let prot = Prot::READ | Prot::WRITE;
-        let stack =
-            gort_sys::raw::mmap(ptr::null_mut(), SIGNAL_STACK, prot, flags, None, 0).ok()?;
-        let new = SigStack { base: stack, flags: SigStackFlags::empty(), len: SIGNAL_STACK };
-        gort_sys::raw::sigaltstack(Some(&new), None).ok()?;
-        Some(stack)
+        let mut attr = std::mem::zeroed::<libc::pthread_attr_t>();
+        if libc::pthread_getattr_np(libc::pthread_self(), &mut attr) != 0 {
+            return (0, 0);
+        }
+        let (mut lo, mut len) = (ptr::null_mut(), 0);
+        libc::pthread_attr_getstack(&attr, &mut lo, &mut len);
+        libc::pthread_attr_destroy(&mut attr);
+        (lo.addr(), lo.addr() + len)
     }
 }

@@ -3,6 +3,9 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod hogs;
+pub mod storm;
+
 use gort_sys::raw::gettid;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -64,39 +67,51 @@ pub fn moving(test: impl Fn(usize) + Sync) {
     }
 }
 
-/// Keeps goroutines moving: from outside, it starts goroutines that tie the thread they run on to
-/// themselves and yield, so that whatever else was running there has to go on elsewhere.
-pub struct Migration {
+/// Does something over and over on a thread of its own, until it is dropped.
+pub struct StopOnDrop {
     stop: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Migration {
-    /// From an ordinary thread.
-    pub fn start() -> Migration {
+impl StopOnDrop {
+    /// From an ordinary thread, or a goroutine.
+    pub fn start(mut body: impl FnMut() + Send + 'static) -> StopOnDrop {
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         let thread = std::thread::spawn(move || {
             while !stopped.load(Ordering::Relaxed) {
-                let tie = || {
-                    let guard = gort::lock_os_thread();
-                    gort::gosched();
-                    drop(guard);
-                    gort::gosched();
-                };
-                gort::go(tie).join().expect("yielding does not panic");
+                body();
             }
         });
-        Migration { stop, thread: Some(thread) }
+        StopOnDrop { stop, thread: Some(thread) }
     }
 }
 
-impl Drop for Migration {
+impl Drop for StopOnDrop {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
+    }
+}
+
+/// Keeps goroutines moving: from outside, it starts goroutines that tie the thread they run on to
+/// themselves and yield, so that whatever else was running there has to go on elsewhere.
+pub struct Migration;
+
+impl Migration {
+    /// From an ordinary thread.
+    pub fn start() -> StopOnDrop {
+        StopOnDrop::start(|| {
+            let tie = || {
+                let guard = gort::lock_os_thread();
+                gort::gosched();
+                drop(guard);
+                gort::gosched();
+            };
+            gort::go(tie).join().expect("yielding does not panic");
+        })
     }
 }
 
@@ -126,6 +141,14 @@ pub fn all(count: usize, body: impl Fn(usize) + Sync) {
             s.go(move || body(i));
         }
     });
+}
+
+/// Keeps the CPU busy, without a call.
+#[inline(never)]
+pub fn spin(rounds: u64) {
+    for round in 0..rounds {
+        std::hint::black_box(round);
+    }
 }
 
 /// Panics with a message that begins with this are not printed while a [`quiet`] lives, nor are those

@@ -164,8 +164,7 @@ impl Saved {
     }
 }
 
-/// Sets what is called and how the extended state is saved. Before the handler that injects is
-/// installed, and once. `function` runs on the interrupted stack with `locks` raised, may switch
+/// Sets what is called and how the extended state is saved. Once, before anything injects. `function` runs on the interrupted stack with `locks` raised, may switch
 /// away, and does not unwind. Go: `asyncPreempt2`.
 ///
 /// # Safety

@@ -198,7 +198,8 @@ pub unsafe extern "C" fn mcall(
 }
 
 /// Calls `f(arg)` on another stack (`sp`, 16-aligned) and returns what it returns; the thread
-/// pointer stays the caller's. Go: `systemstack`.
+/// pointer stays the caller's. Meanwhile the caller's stack is free below what it leaves in `*save`,
+/// which is 16-aligned, too. Go: `systemstack`.
 ///
 /// # Safety
 ///
@@ -208,6 +209,7 @@ pub unsafe extern "C" fn systemstack(
     f: unsafe extern "C" fn(usize) -> usize,
     arg: usize,
     sp: usize,
+    save: *mut usize,
 ) -> usize {
     naked_asm!(
         ".cfi_startproc",
@@ -216,6 +218,7 @@ pub unsafe extern "C" fn systemstack(
         ".cfi_rel_offset rbp, 0",
         "mov rbp, rsp",
         ".cfi_def_cfa_register rbp",
+        "mov [rcx], rsp",
         "mov rsp, rdx",
         "mov rax, rdi",
         "mov rdi, rsi",

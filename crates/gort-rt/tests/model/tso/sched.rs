@@ -4,13 +4,13 @@
 //! are ghosts. So is what Ms without a P wait for: waking them has a model of its own
 //! (`loom_sched.rs`).
 
-#[path = "../../src/sched/door.rs"]
+#[path = "../../../src/sched/door.rs"]
 pub(crate) mod door;
-#[path = "../../src/sched/own.rs"]
+#[path = "../../../src/sched/own.rs"]
 pub(crate) mod own;
-#[path = "../../src/sched/retake.rs"]
+#[path = "../../../src/sched/retake.rs"]
 pub(crate) mod retake;
-#[path = "../../src/sched/syscall.rs"]
+#[path = "../../../src/sched/syscall.rs"]
 pub(crate) mod syscall;
 
 pub(crate) mod state {
@@ -29,7 +29,7 @@ pub(crate) mod state {
         pub(crate) stopwait: Ghost,
     }
 
-    /// What is never so here: sysmon does not sleep, and nobody forks.
+    /// What is never so here: sysmon does not sleep.
     pub(crate) struct Never;
 
     impl Never {
@@ -41,11 +41,11 @@ pub(crate) mod state {
     pub(crate) struct Sched {
         lists: Mutex<Lists>,
         pub(crate) sysmonwait: Never,
-        pub(crate) forked: Never,
         pub(crate) allp: [Quiet<P>; MAX_PROCS],
         pub(crate) gcwaiting: Ghost,
-        /// Goroutines that are over.
+        /// Goroutines that are over, and how often one has queued for a P.
         pub(crate) exited: Ghost,
+        pub(crate) requeued: Ghost,
     }
 
     pub(crate) static SCHED: Sched = Sched {
@@ -58,16 +58,21 @@ pub(crate) mod state {
             },
         ),
         sysmonwait: Never,
-        forked: Never,
         allp: [const { Quiet::none() }; MAX_PROCS],
         gcwaiting: Ghost::new(),
         exited: Ghost::new(),
+        requeued: Ghost::new(),
     };
 
     impl Sched {
         #[track_caller]
         pub(crate) fn lock(&self) -> Guard<'_, Lists> {
             self.lists.lock()
+        }
+
+        /// Nobody forks here.
+        pub(crate) fn is_forked(&self) -> bool {
+            false
         }
 
         pub(crate) fn ps(&self) -> impl Iterator<Item = &'static P> {
@@ -91,10 +96,6 @@ pub(crate) mod state {
 
         pub(crate) fn has_stopped(&self) -> bool {
             self.lists.peek().stopwait.get() == 0
-        }
-
-        pub(crate) fn is_over(&self) -> bool {
-            self.exited.get() == World::get().goroutines
         }
     }
 
@@ -144,27 +145,39 @@ pub(crate) mod state {
 }
 
 pub(crate) mod park {
+    use super::door::Line;
     use super::own::take_on;
     use super::state::SCHED;
     use crate::obj::g::G;
     use crate::obj::m::M;
-    use crate::prim::Link;
     use crate::tso::{Op, act};
+    use crate::world::World;
 
     /// What is done about a goroutine that has been left.
-    pub(crate) const QUEUE: usize = 1;
-    pub(crate) const EXIT: usize = 2;
-    // Anything else is the address of a link, to where it is put without a lock.
+    #[derive(Clone, Copy, Debug)]
+    pub(crate) enum After {
+        Queue,
+        Preempt,
+        Exit,
+        /// An M of this number gets it, by a plain store as into a run queue.
+        To(usize),
+    }
 
-    /// As a run queue's store does it.
-    pub(crate) fn into(link: &'static Link<G>) -> usize {
-        std::ptr::from_ref(link).expose_provenance()
+    impl After {
+        fn number(self) -> usize {
+            match self {
+                After::Queue => 0,
+                After::Preempt => 1,
+                After::Exit => 2,
+                After::To(m) => 3 + m,
+            }
+        }
     }
 
     /// `gp`, inside a door, goes to its M's g0, and comes back when somebody runs it.
     #[track_caller]
-    pub(crate) fn leave(gp: &'static G, after: usize) {
-        gp.after.set(after);
+    pub(crate) fn leave(gp: &'static G, after: After) {
+        gp.after.set(after.number());
         let mp = gp.mp();
         mp.left.set(Some(gp));
         act(Op::Switch(mp.thread));
@@ -173,8 +186,8 @@ pub(crate) mod park {
 
     /// The same, but straight to `next`.
     #[track_caller]
-    pub(crate) fn leave_to(gp: &'static G, after: usize, next: &'static G) {
-        gp.after.set(after);
+    pub(crate) fn leave_to(gp: &'static G, after: After, next: &'static G) {
+        gp.after.set(after.number());
         let mp = gp.mp();
         mp.left.set(Some(gp));
         take_on(mp, next);
@@ -190,30 +203,66 @@ pub(crate) mod park {
         }
     }
 
-    #[allow(unsafe_code)]
     pub(crate) fn finish(mp: &'static M, gp: &'static G) {
         gp.status.left();
         match gp.after.get() {
-            QUEUE => SCHED.lock().globrunqput(gp),
-            EXIT => {
+            0 => SCHED.lock().globrunqput(gp),
+            1 => {
                 mp.pp().work();
-                SCHED.exited.bump();
+                SCHED.lock().globrunqput(gp);
             }
-            link => {
-                // SAFETY: `into` made it of a `&'static Link`.
-                let link = unsafe { &*std::ptr::with_exposed_provenance::<Link<G>>(link) };
-                link.set(Some(gp));
+            2 => {
+                mp.pp().work();
+                World::get().over(gp);
+            }
+            to => {
+                World::get().links[to - 3].set(Some(gp));
+                mp.pp().work();
             }
         }
     }
 
     pub(crate) fn gopreempt(gp: &'static G) {
-        leave(gp, QUEUE);
+        leave(gp, After::Preempt);
     }
 
-    pub(crate) fn requeue(gp: &'static G) {
-        leave(gp, QUEUE);
+    pub(crate) fn requeue(gp: &'static G, _: Line) {
+        SCHED.requeued.bump();
+        leave(gp, After::Queue);
     }
+}
+
+pub(crate) mod preempt {
+    use super::retake::retake;
+    use super::state::SCHED;
+    use crate::obj::g::G;
+    use crate::obj::m::M;
+    use crate::obj::p::{P, PStatus};
+    use crate::world::World;
+
+    /// Whoever runs is a hog, if the model has hogs.
+    pub(crate) fn seize() -> Option<&'static P> {
+        let wanted = |pp: &P| pp.status() == PStatus::Running && !SCHED.stopping();
+        let seized = World::get().hogs.then(|| retake(wanted).pop())??;
+        seized.taken.bump();
+        Some(seized)
+    }
+
+    pub(crate) fn quiet(_: &'static M) {}
+
+    /// Where one queues makes no difference here.
+    pub(crate) fn is_hog(_: &'static G) -> bool {
+        false
+    }
+}
+
+/// There is no limit.
+pub(crate) mod threads {
+    pub(crate) fn enter() -> bool {
+        false
+    }
+
+    pub(crate) fn leave() {}
 }
 
 pub(crate) mod wake {
@@ -238,17 +287,20 @@ pub(crate) mod worker {
     pub(crate) fn schedule(mp: &'static M) {
         loop {
             if mp.p.get().is_none() {
-                act(Op::When(|m| SCHED.is_over() || SCHED.has_p() && SCHED.has_work(m), mp.thread));
-                if SCHED.is_over() {
+                act(Op::When(
+                    |m| World::get().is_over() || SCHED.has_p() && SCHED.has_work(m),
+                    mp.thread,
+                ));
+                if World::get().is_over() {
                     return;
                 }
                 let idle = SCHED.lock().pidleget();
                 let Some(pp) = idle else { continue };
                 acquirep(mp, pp);
             }
-            let due = |m| SCHED.is_over() || SCHED.stopping() || SCHED.has_work(m);
+            let due = |m| World::get().is_over() || SCHED.stopping() || SCHED.has_work(m);
             act(Op::When(due, mp.thread));
-            if SCHED.is_over() || SCHED.stopping() {
+            if World::get().is_over() || SCHED.stopping() {
                 let pp = releasep(mp);
                 SCHED.lock().give_back(pp);
             } else if let Some(gp) = findrunnable(mp) {

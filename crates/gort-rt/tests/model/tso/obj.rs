@@ -1,6 +1,6 @@
 //! G, M and P as far as taking Ps needs them.
 
-#[path = "../../src/obj/hold.rs"]
+#[path = "../../../src/obj/hold.rs"]
 pub(crate) mod hold;
 
 pub(crate) mod g {
@@ -18,6 +18,8 @@ pub(crate) mod g {
         pub(crate) m: Quiet<M>,
         pub(crate) status: StatusWord,
         pub(crate) syscalltick: Ghost,
+        pub(crate) syscallnr: Ghost,
+        pub(crate) slowcall: Ghost,
         pub(crate) syscallpc: Ghost,
         pub(crate) syscallsp: Ghost,
         pub(crate) stack_lo: Ghost,
@@ -33,6 +35,8 @@ pub(crate) mod g {
                 m: Quiet::none(),
                 status: StatusWord::new(),
                 syscalltick: Ghost::new(),
+                syscallnr: Ghost::new(),
+                slowcall: Ghost::new(),
                 syscallpc: Ghost::new(),
                 syscallsp: Ghost::new(),
                 stack_lo: Ghost::new(),
@@ -136,11 +140,12 @@ pub(crate) mod p {
         pub(crate) preempt: Ghost,
         pub(crate) handed_off: Ghost,
         status: Ghost,
-        /// What belongs to its owner: a count of uses, plain; how many there really were, and
-        /// whether somebody is at it.
+        /// How often it was taken.
+        pub(crate) taken: Ghost,
+        /// What belongs to its owner: a count of uses, plain, which is wrong if one does not see what
+        /// another has stored; and how many there really were.
         pub(crate) uses: Word,
         used: Ghost,
-        busy: Ghost,
     }
 
     impl P {
@@ -152,9 +157,9 @@ pub(crate) mod p {
                 preempt: Ghost::new(),
                 handed_off: Ghost::new(),
                 status: Ghost::new(),
+                taken: Ghost::new(),
                 uses: Word::new(0),
                 used: Ghost::new(),
-                busy: Ghost::new(),
             }
         }
 
@@ -173,13 +178,7 @@ pub(crate) mod p {
         /// What its owner does with it.
         #[track_caller]
         pub(crate) fn work(&self) {
-            assert_eq!(self.busy.get(), 0, "two own the P");
-            self.busy.set(1);
-            let uses = self.uses.get();
-            assert_eq!(uses, self.used.get(), "the last owner's stores are not there yet");
-            self.uses.set(uses + 1);
-            self.used.set(uses + 1);
-            self.busy.set(0);
+            assert_eq!(self.uses.bump(), self.used.bump(), "two own the P");
         }
     }
 }

@@ -3,13 +3,14 @@
 use crate::obj::{g::G, m::M, p::P};
 use crate::prim::{Link, slot};
 use crate::sched::door;
-use crate::sched::park::{EXIT, arrived, leave};
+use crate::sched::park::{After, arrived, leave};
 use crate::sched::state::SCHED;
 use crate::sched::worker::{acquirep, resume, schedule, take_on};
-use crate::tso::{Explored, explore, name};
-use std::cell::Cell;
+use crate::tso::{explore, name};
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 
-const MS: usize = 3;
+const MS: usize = 2;
 const PS: usize = 2;
 const GS: usize = 2;
 
@@ -21,9 +22,10 @@ pub(crate) struct World {
     pub(crate) m: [M; MS],
     pub(crate) p: [P; PS],
     pub(crate) g: [G; GS],
-    /// How many Ps and goroutines take part.
     pub(crate) procs: usize,
-    pub(crate) goroutines: usize,
+    needed: usize,
+    /// Whether who comes back without a P takes it from whoever runs.
+    pub(crate) hogs: bool,
     /// What each M is to run next, given to it without a lock.
     pub(crate) links: [Link<G>; MS],
 }
@@ -32,6 +34,17 @@ impl World {
     pub(crate) fn get() -> &'static World {
         WORLD.get().expect("no world")
     }
+
+    /// `gp` has done what it had to do.
+    pub(crate) fn over(&self, gp: &'static G) {
+        if self.g.iter().take(self.needed).any(|needed| std::ptr::eq(needed, gp)) {
+            SCHED.exited.bump();
+        }
+    }
+
+    pub(crate) fn is_over(&self) -> bool {
+        SCHED.exited.get() == self.needed
+    }
 }
 
 /// What a model consists of.
@@ -39,25 +52,31 @@ pub(crate) struct Model<'a> {
     pub(crate) ms: usize,
     pub(crate) procs: usize,
     pub(crate) goroutines: &'a [&'a dyn Fn(&'static G)],
+    /// How many of them, the first ones, are to come to their end.
+    pub(crate) needed: usize,
     /// How many of them run at the beginning, each on its M.
     pub(crate) running: usize,
     /// How many Ms have a P at the beginning; those that run nothing look for work.
     pub(crate) with_p: usize,
     /// How many of the others are queued; what is left waits for somebody to switch to it.
     pub(crate) queued: usize,
+    /// Whether who comes back without a P takes it from whoever runs.
+    pub(crate) hogs: bool,
     /// Threads that are no Ms.
     pub(crate) others: &'a [&'a dyn Fn()],
 }
 
-/// Explores it: all goroutines come to their end, and nobody uses a P that is another's.
-pub(crate) fn check(model: &Model<'_>) -> Explored {
+/// Explores it: all goroutines come to their end, and nobody uses a P that is another's. Returns how often
+/// Ps were taken and how often goroutines queued for one, in all the ways that there are.
+pub(crate) fn check(model: &Model<'_>) -> Vec<(usize, usize)> {
     let first = model.ms + model.others.len();
     let w: &'static World = Box::leak(Box::new(World {
         m: std::array::from_fn(M::new),
         p: [const { P::new() }; PS],
         g: std::array::from_fn(|i| G::new(first + i)),
         procs: model.procs,
-        goroutines: model.goroutines.len(),
+        needed: model.needed,
+        hogs: model.hogs,
         links: [const { Link::none() }; MS],
     }));
     WORLD.set(Some(w));
@@ -80,14 +99,14 @@ pub(crate) fn check(model: &Model<'_>) -> Explored {
                 arrived(gp);
                 slot::unlock();
                 model.goroutines[i](gp);
-                // It stays, outside. See `end` for another way.
-                SCHED.exited.bump();
+                // It stays, outside. `exit` is another way.
+                w.over(gp);
             }) as Box<dyn Fn()>
         })
         .collect();
     let others = ["taker", "second"].into_iter().zip(model.others.iter().copied());
     let threads: Vec<(_, &dyn Fn())> =
-        ["m0", "m1", "m2"].into_iter().zip(ms.iter().map(|m| &**m)).chain(others).collect();
+        ["m0", "m1"].into_iter().zip(ms.iter().map(|m| &**m)).chain(others).collect();
     let parked: Vec<(_, &dyn Fn())> =
         ["A", "B"].into_iter().zip(goroutines.iter().map(|g| &**g)).collect();
 
@@ -106,19 +125,23 @@ pub(crate) fn check(model: &Model<'_>) -> Explored {
             lists.globrunqput(gp);
         }
     };
+    let found = RefCell::new(BTreeSet::new());
     let end = || {
-        assert_eq!(SCHED.exited.get(), model.goroutines.len());
-        for pp in &w.p[..model.procs] {
+        assert!(w.is_over());
+        for pp in SCHED.ps() {
             pp.work();
         }
+        let taken = SCHED.ps().map(|pp| pp.taken.get()).sum::<usize>();
+        found.borrow_mut().insert((taken, SCHED.requeued.get()));
     };
-    explore(&begin, &threads, &parked, &end)
+    explore(&begin, &threads, &parked, &end);
+    found.into_inner().into_iter().collect()
 }
 
 /// Ends a goroutine so that its M goes on.
 pub(crate) fn exit(gp: &'static G) {
     door::open(gp);
-    leave(gp, EXIT);
+    leave(gp, After::Exit);
 }
 
 fn give_names(w: &'static World) {

@@ -1,4 +1,4 @@
-//! Stand-in for `src/prim.rs` in the models that `tso.rs` explores.
+//! Stand-in for `src/prim.rs` in the models that are explored here.
 //!
 //! What a thing here holds at the beginning is in it; what it holds later only the explorer knows.
 //! Orderings change nothing on this machine: a plain store or load has them all but `SeqCst`'s, which
@@ -78,18 +78,6 @@ macro_rules! atomic {
             #[track_caller]
             pub(crate) fn exchange_when(&self, expected: $type, new: $type) {
                 act(Op::SwapOnce(self.place(), expected as u64, new as u64));
-            }
-
-            /// Waits until it has another value.
-            #[track_caller]
-            pub(crate) fn wait_for_other_than(&self, value: $type) {
-                act(Op::Until(self.place(), false, value as u64));
-            }
-
-            /// Waits until it has this value.
-            #[track_caller]
-            pub(crate) fn wait_for(&self, value: $type) {
-                act(Op::Until(self.place(), true, value as u64));
             }
         }
     };

@@ -1,0 +1,52 @@
+//! Goroutines that do not yield.
+
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+/// What a hog does over and over, until it is told to stop. Counts its rounds.
+pub type Hog = fn(stop: &AtomicBool, rounds: &AtomicU64);
+
+/// Goes round and round, without a call that could be a door into the runtime.
+#[inline(never)]
+pub fn turn(stop: &AtomicBool, rounds: &AtomicU64) {
+    while !stop.load(Ordering::Relaxed) {
+        for round in 0..100 {
+            std::hint::black_box(round);
+        }
+        rounds.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Calls `body` with the rounds of `hogs`, each a goroutine of its own, while they run. From a goroutine.
+pub fn among<R>(hogs: &[Hog], body: impl FnOnce(&[AtomicU64]) -> R) -> R {
+    let stop = AtomicBool::new(false);
+    let rounds: Vec<_> = hogs.iter().map(|_| AtomicU64::new(0)).collect();
+    gort::scope(|s| {
+        let over = Over(&stop);
+        for (hog, rounds) in hogs.iter().zip(&rounds) {
+            let stop = &stop;
+            s.go(move || hog(stop, rounds));
+        }
+        let result = body(&rounds);
+        drop(over);
+        result
+    })
+}
+
+/// Stops the hogs even if the body panics.
+struct Over<'a>(&'a AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+/// Yields until each hog has done `more` rounds from now on.
+pub fn all_progress(rounds: &[AtomicU64], more: u64) {
+    let before: Vec<_> = rounds.iter().map(|one| one.load(Ordering::Relaxed)).collect();
+    for (one, before) in rounds.iter().zip(before) {
+        while one.load(Ordering::Relaxed) < before + more {
+            gort::gosched();
+        }
+    }
+}
