@@ -34,7 +34,7 @@ mod world;
 use world::{host, mem, stack, throw};
 
 use obj::p::P;
-use prim::{check, nanotime};
+use prim::{FAR, check, nanotime};
 use sched::keeper::{tell, timer_added};
 use sched::state::SCHED;
 use sched::sysmon::sysmon;
@@ -77,11 +77,27 @@ fn set_while_the_last_m_goes_idle() {
 fn set_while_an_m_becomes_the_keeper() {
     check(2, || {
         boot(2);
-        p(0).timers.add_far();
+        p(0).timers.add_far(FAR);
         let (first, late) = (quick(), quick());
         submit(first);
         set_timer(p(1), late);
         finish(&[first, late]);
+    });
+}
+
+/// The keeper looks again, for there is an earlier timer, and then there is another.
+#[test]
+fn set_while_the_keeper_looks_again() {
+    check(3, || {
+        boot(2);
+        p(0).timers.add_far(FAR + 1);
+        let late = quick();
+        let mp = m_with_a_p();
+        host::start(move || life(mp));
+        p(0).timers.add_far(FAR);
+        tell(FAR);
+        set_timer(p(1), late);
+        finish(&[late]);
     });
 }
 
@@ -121,7 +137,7 @@ fn keeper_is_taken_for_other_work() {
 fn set_by_one_that_goes_on() {
     check(2, || {
         boot(2);
-        p(1).timers.add_far();
+        p(1).timers.add_far(FAR);
         let (first, late) = (quick(), quick());
         let long = goroutine(move |mp| {
             set_timer(mp.pp(), late);

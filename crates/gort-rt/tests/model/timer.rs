@@ -37,9 +37,10 @@ impl Timers {
         self.next.store(nanotime(), Ordering::Relaxed);
     }
 
-    /// One that is not.
-    pub(crate) fn add_far(&self) {
-        self.next.store(FAR, Ordering::Relaxed);
+    /// One that is due at a time that does not come, in place of any other such.
+    pub(crate) fn add_far(&self, when: u64) {
+        assert!(when >= FAR, "it comes");
+        self.next.store(when, Ordering::Relaxed);
     }
 
     /// The goroutine of one that is due.
