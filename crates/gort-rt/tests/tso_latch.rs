@@ -6,18 +6,16 @@
 
 #![allow(dead_code, unused_imports, reason = "the models use parts of the files they include")]
 
-#[path = "model/coroutine.rs"]
-mod coroutine;
 #[path = "../src/lock/latch.rs"]
 mod latch;
-#[path = "model/tso.rs"]
+#[path = "model/tso/mod.rs"]
 mod tso;
-#[path = "model/tso_prim.rs"]
-mod tso_prim;
+#[path = "model/tso/prim.rs"]
+mod x86;
 
 mod prim {
-    use crate::tso::{Op, Place, act};
-    pub(crate) use crate::tso_prim::*;
+    use crate::tso::{Op, act};
+    pub(crate) use crate::x86::*;
     use gort_sys::types::Timespec;
 
     pub(crate) const SPINS: usize = 0;
@@ -54,10 +52,8 @@ mod prim {
             TAIL.store(ticket + 1, Ordering::Relaxed);
         }
         unlock_kernel();
-        let mut head = HEAD.load(Ordering::Relaxed);
-        while sleeps && head <= ticket {
-            HEAD.wait_for_other_than(head);
-            head = HEAD.load(Ordering::Relaxed);
+        while sleeps && HEAD.load(Ordering::Relaxed) <= ticket {
+            act(Op::Spin);
         }
     }
 

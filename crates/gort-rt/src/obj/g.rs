@@ -16,9 +16,9 @@ use crate::host::Room;
 use crate::prim::{AtomicU64, Link, Ordering, Word};
 use crate::sched::completion::Completion;
 use crate::stack::Slot;
+use crate::timer::Timer;
 use core::cell::UnsafeCell;
 use core::mem::MaybeUninit;
-use crate::timer::Timer;
 use gort_sys::context::slot;
 
 /// A goroutine, or an M's scheduler stack (g0).
@@ -73,15 +73,15 @@ pub struct G {
     pub(crate) name_len: Word,
     /// The next in the list of all. Fixed once it is there.
     pub(crate) alllink: Link<G>,
-    /// Its end, and who holds it: itself and its handle.
-    pub(crate) done: Completion,
-    payload: Payload,
     /// The timer that wakes it, once it has slept. Kept for the next life.
     pub(crate) timer: Link<Timer>,
     /// The timer that ends its waiting for something else, once it has waited with one.
     pub(crate) alarm: Link<Timer>,
     /// What the alarm looks at: see `chan/wait.rs`.
     pub(crate) waiter: Word,
+    /// Its end, and who holds it: itself and its handle.
+    pub(crate) done: Completion,
+    payload: Payload,
 }
 
 /// How many bytes of its maker's a G has room for, 16-aligned.
@@ -127,11 +127,11 @@ impl G {
             name: Word::new(0),
             name_len: Word::new(0),
             alllink: Link::none(),
-            done: Completion::new(),
-            payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
             timer: Link::none(),
             alarm: Link::none(),
             waiter: Word::new(0),
+            done: Completion::new(),
+            payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
         }
     }
 

@@ -42,9 +42,8 @@ use crate::lock::Guard;
 use crate::obj::g::current;
 use crate::obj::m::M;
 use crate::obj::p::P;
-use crate::prim::{Ordering, fence};
+use crate::prim::{Ordering, fence, nanotime};
 use crate::timer::NEVER;
-use gort_sys::vdso::nanotime;
 
 /// How late a keeper may be before sysmon does its work.
 const GRACE: u64 = 1_000_000;

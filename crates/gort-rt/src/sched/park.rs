@@ -16,7 +16,7 @@ use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
 use crate::obj::p::P;
-use crate::prim::Ordering;
+use crate::prim::{Ordering, fence};
 use crate::throw::throw;
 use gort_sys::context::{slot, switch};
 
@@ -134,12 +134,13 @@ pub(crate) fn goready_raised(gp: &'static G) {
         Some(pp) => {
             let tick = pp.schedtick.get();
             pp.readied.set(tick);
-            if pp.seen.tick.get() == tick {
-                // Who readies it may be a hog: it has been seen already.
-                sysmon::hurry();
-            }
             runqput(pp, gp, true);
             wake_another();
+            if pp.seen.tick.get() == tick {
+                // Who readies it may be a hog: it has been seen already. SeqCst: see `hurry`.
+                fence(Ordering::SeqCst);
+                sysmon::hurry();
+            }
         }
         None => {
             SCHED.lock().globrunqput_urgent(gp);

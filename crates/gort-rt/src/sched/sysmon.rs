@@ -87,7 +87,6 @@ pub(crate) fn start() -> Result<(), Errno> {
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
-    let _ = raw::prctl_set_timerslack(1);
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
     loop {

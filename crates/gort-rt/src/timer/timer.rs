@@ -74,7 +74,7 @@ impl Timer {
     }
 
     /// Makes a stopped timer what it is to be. It may be in a heap still.
-    pub(super) fn init(&self, function: Option<Function>, arg: usize, period: u64) {
+    pub(crate) fn init(&self, function: Option<Function>, arg: usize, period: u64) {
         self.settled(|| {
             self.function.set(function.map_or(0, |function| function as *const () as usize));
             self.arg.set(arg);

@@ -143,7 +143,7 @@ impl Timers {
 
     /// Takes the entries out that lead to no timer that is set.
     #[cold]
-    fn sweep(&self) {
+    pub(crate) fn sweep(&self) {
         let mut contents = self.lock();
         contents.heap.retain(|entry| self.is_entry(entry) && !self.let_go(entry));
         contents.heap.trim();

@@ -8,10 +8,13 @@ pub(crate) use note::Note;
 
 pub(crate) type Guard<'a, T> = MutexGuard<'a, T>;
 
+#[derive(Debug)]
 pub(crate) enum Rank {
     Sched,
+    Timers,
 }
 
+#[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
 
 impl<T> Mutex<T> {
@@ -21,5 +24,9 @@ impl<T> Mutex<T> {
 
     pub(crate) fn lock(&self) -> Guard<'_, T> {
         self.0.lock().unwrap()
+    }
+
+    pub(crate) fn lock_another(&self) -> Guard<'_, T> {
+        self.lock()
     }
 }

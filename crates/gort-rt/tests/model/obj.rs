@@ -22,6 +22,11 @@ pub(crate) mod g {
         pub(crate) ran: crate::lock::Note,
     }
 
+    /// All of this is on g0.
+    pub(crate) fn current() -> Option<&'static G> {
+        None
+    }
+
     impl G {
         pub(crate) fn new(job: Option<Job>) -> G {
             G {
@@ -55,6 +60,7 @@ pub(crate) mod m {
         pub(crate) spinning: Word,
         pub(crate) schedlink: Link<M>,
         pub(crate) id: Word,
+        pub(crate) lockedg: Link<G>,
     }
 
     impl M {
@@ -67,6 +73,7 @@ pub(crate) mod m {
                 spinning: Word::new(0),
                 schedlink: Link::none(),
                 id: Word::new(0),
+                lockedg: Link::none(),
             }
         }
 
@@ -84,6 +91,7 @@ pub(crate) mod p {
     use super::g::G;
     use crate::prim::{Link, Word};
     use crate::sched::runq::RunQueue;
+    use crate::timer::Timers;
 
     #[derive(Clone, Copy, Debug, PartialEq)]
     pub(crate) enum PStatus {
@@ -97,6 +105,8 @@ pub(crate) mod p {
         pub(crate) schedtick: Word,
         pub(crate) readied: Word,
         pub(crate) steals: Word,
+        pub(crate) timer_news: Word,
+        pub(crate) timers: Timers,
         status: Word,
     }
 
@@ -109,6 +119,8 @@ pub(crate) mod p {
                 schedtick: Word::new(1),
                 readied: Word::new(0),
                 steals: Word::new(0),
+                timer_news: Word::new(0),
+                timers: Timers::new(),
                 status: Word::new(PStatus::Idle as usize),
             }
         }

@@ -18,11 +18,6 @@ use loom::sync::{Condvar, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 
-/// Time stands still.
-pub(crate) fn nanotime() -> u64 {
-    1
-}
-
 pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
@@ -56,7 +51,7 @@ pub(crate) use each;
 pub(crate) static TICK: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
 
 loom::lazy_static! {
-    static ref NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
+    static ref NOW: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(1);
 }
 
 pub(crate) fn nanotime() -> u64 {
@@ -79,6 +74,9 @@ pub(crate) fn zeros<const N: usize>() -> [AtomicU32; N] {
 
 /// No time passes here.
 pub(crate) fn nap(_: u32) {}
+
+/// A time that does not come; all earlier ones have come as soon as anybody waits for them.
+pub(crate) const FAR: u64 = 100;
 
 pub(crate) fn nulls<T, const N: usize>() -> [AtomicPtr<T>; N] {
     std::array::from_fn(|_| AtomicPtr::new(std::ptr::null_mut()))
@@ -124,7 +122,7 @@ pub(crate) fn links<T, const N: usize>() -> [Link<T>; N] {
 }
 
 #[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
-pub(crate) fn empty_links<T>(count: usize) -> Result<&'static [Link<T>], gort_sys::Errno> {
+pub(crate) fn empty_links<T>(count: usize) -> Result<&'static [Link<T>], Errno> {
     Ok(Vec::leak((0..count).map(|_| Link::none()).collect()))
 }
 
@@ -184,12 +182,16 @@ pub(crate) fn futex_wait(word: &AtomicU32, expected: u32, timeout: Option<&Times
     true
 }
 
-/// It is always too late already.
+/// See [`FAR`].
 pub(crate) fn futex_wait_until(
     word: &AtomicU32,
     expected: u32,
-    _: Option<&Timespec>,
+    deadline: Option<&Timespec>,
 ) -> Result<(), Errno> {
+    if deadline.is_none_or(|at| at.nsec.cast_unsigned() >= FAR) {
+        futex_wait(word, expected, None);
+        return Ok(());
+    }
     let _waiters = WAITERS.lock().unwrap();
     let is_expected = word.load(Ordering::Relaxed) == expected;
     Err(if is_expected { Errno::ETIMEDOUT } else { Errno::EAGAIN })

@@ -2,6 +2,8 @@
 
 #[path = "../../src/sched/find.rs"]
 pub(crate) mod find;
+#[path = "../../src/sched/keeper.rs"]
+pub(crate) mod keeper;
 #[path = "../../src/sched/runq.rs"]
 pub(crate) mod runq;
 #[path = "../../src/sched/state.rs"]
@@ -46,7 +48,57 @@ pub(crate) mod template {
 pub(crate) mod threads {
     use super::state::Lists;
 
+    pub(crate) const KEEP: usize = 512;
+
     pub(crate) fn check(_: &Lists) {}
+}
+
+/// As `src/sched/fire.rs`.
+pub(crate) mod fire {
+    use super::state::{SCHED, runqput};
+    use super::wake::wakep;
+    use crate::obj::p::P;
+    use crate::prim::nanotime;
+    use crate::timer::Timers;
+
+    pub(crate) fn fire_due(timers: &Timers, pp: &'static P) {
+        fire(timers, Some(pp), nanotime());
+    }
+
+    pub(crate) fn fire_all(pp: Option<&'static P>, now: u64) {
+        SCHED.ps().for_each(|owner| fire(&owner.timers, pp, now));
+    }
+
+    fn fire(timers: &Timers, pp: Option<&'static P>, now: u64) {
+        let Some(gp) = timers.take(now) else { return };
+        match pp {
+            Some(pp) => runqput(pp, gp, true),
+            None => {
+                SCHED.lock().globrunqput_urgent(gp);
+                wakep();
+            }
+        }
+    }
+}
+
+/// Sleeps until it is told something.
+pub(crate) mod sysmon {
+    use super::fire::fire_all;
+    use super::state::SCHED;
+    use crate::prim::{FAR, nanotime};
+
+    pub(crate) fn sysmon() {
+        SCHED.sysmonnote.sleep();
+        fire_all(None, nanotime());
+    }
+
+    pub(crate) fn hurry() {}
+
+    pub(crate) fn hurry_until(when: u64) {
+        if when < FAR {
+            SCHED.sysmonnote.wakeup();
+        }
+    }
 }
 
 /// Threads are granted, or not.
@@ -73,8 +125,9 @@ pub(crate) mod thread {
 
 /// An M's life as in `src/sched/worker.rs`, and its end when there is no more to do.
 pub(crate) mod worker {
-    use super::find;
+    pub(crate) use super::keeper::stopm;
     use super::state::SCHED;
+    use super::{find, keeper};
     use crate::obj::g::G;
     use crate::obj::m::M;
     use crate::obj::p::{P, PStatus};
@@ -95,13 +148,16 @@ pub(crate) mod worker {
                 find::resetspinning(mp);
             }
             let Some(job) = &gp.job else { return };
+            keeper::tell_news(mp.pp());
             gp.run(job, mp);
-            let lists = SCHED.lock();
+            let mut lists = SCHED.lock();
             if LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
-                while let Some(mp) = lists.midle.pop() {
+                SCHED.ps().for_each(|pp| pp.timers.clear());
+                while let Some(mp) = lists.mget() {
                     mp.nextp.set(Some(last_p()));
                     mp.park.wakeup();
                 }
+                SCHED.sysmonnote.wakeup();
             }
             drop(lists);
             if mp.p.is_none() {
@@ -131,22 +187,31 @@ pub(crate) mod worker {
         pp
     }
 
-    pub(crate) fn stopm(mp: &'static M) {
+    pub(crate) fn sleep(mp: &'static M) {
         let lists = SCHED.lock();
         if LEFT.load(Ordering::Relaxed) == 0 {
-            return acquirep(mp, last_p());
+            // Those that nobody has taken have come too late to be told that it is over.
+            let mut late = false;
+            while let Some(other) = lists.midle.pop() {
+                if std::ptr::eq(other, mp) {
+                    late = true;
+                    break;
+                }
+                other.nextp.set(Some(last_p()));
+                other.park.wakeup();
+            }
+            if late {
+                return acquirep(mp, last_p());
+            }
         }
-        let mut lists = lists;
-        if lists.queued()
-            && let Some(pp) = lists.pidleget()
-        {
-            drop(lists);
-            return acquirep(mp, pp);
-        }
-        lists.midle.push(mp);
         drop(lists);
         mp.park.sleep();
         mp.park.clear();
         acquirep(mp, mp.nextp.take().expect("woken without a P"));
+    }
+
+    /// No M ends before the others.
+    pub(crate) fn mexit(_: &'static M) -> ! {
+        unreachable!()
     }
 }

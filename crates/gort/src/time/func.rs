@@ -13,8 +13,8 @@
 
 use crate::goexit::is_goexit;
 use crate::{host, panic};
-use gort_rt::Spawn;
 use gort_rt::timer::Owned;
+use gort_rt::{G, Spawn};
 use gort_sys::Errno;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -108,13 +108,17 @@ unsafe fn fired<F: FnMut() + Send + 'static>(at: usize, _when: u64) {
     }
     let spawn = Spawn {
         entry: run::<F>,
-        data: at,
         stack: host::default_stack(),
         name: (0, 0),
         shared_tls: false,
     };
+    let alone = |gp: &'static G| {
+        // Nobody waits for it.
+        let _ = gp.done().detach();
+        at
+    };
     // SAFETY: `run` does not unwind, and takes the count over.
-    if unsafe { gort_rt::newproc(&spawn) }.is_err() {
+    if unsafe { gort_rt::newproc(&spawn, alone) }.is_err() {
         gort_rt::throw("no memory for the goroutine that a timer was to start");
     }
 }
@@ -138,6 +142,9 @@ unsafe extern "C" fn run<F: FnMut() + Send + 'static>(at: usize) {
     }
     // SAFETY: on the goroutine, after its last own instruction.
     unsafe { host::exit_sequence() };
+    if let Some(gp) = gort_rt::current() {
+        let _ = gp.done().complete();
+    }
 }
 
 /// As for a goroutine that ends by a panic.

@@ -79,18 +79,6 @@ macro_rules! atomic {
             pub(crate) fn exchange_when(&self, expected: $type, new: $type) {
                 act(Op::SwapOnce(self.place(), expected as u64, new as u64));
             }
-
-            /// Waits until it has another value.
-            #[track_caller]
-            pub(crate) fn wait_for_other_than(&self, value: $type) {
-                act(Op::Until(self.place(), false, value as u64));
-            }
-
-            /// Waits until it has this value.
-            #[track_caller]
-            pub(crate) fn wait_for(&self, value: $type) {
-                act(Op::Until(self.place(), true, value as u64));
-            }
         }
     };
 }

@@ -1,0 +1,167 @@
+//! No timer is due while nobody is awake, or about to be: an M that goes idle against who sets a timer,
+//! the keeper against who sets an earlier one or takes it for other work, Ps that are given away with
+//! timers.
+//!
+//! `keeper.rs` and what it works with are the runtime's own; timers and sysmon are short copies
+//! (`model/timer.rs`, `model/sched.rs`). A goroutine whose timer nobody fires is one that nobody runs.
+//!
+//! # Safety
+//!
+//! As in `loom_sched.rs`.
+//!
+//! Shown to fail, each with "deadlock":
+
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "the models use parts of the files they include"
+)]
+
+#[path = "model/lock.rs"]
+mod lock;
+#[path = "model/obj.rs"]
+mod obj;
+#[path = "model/prim.rs"]
+mod prim;
+#[path = "model/sched.rs"]
+mod sched;
+#[path = "model/timer.rs"]
+mod timer;
+#[path = "model/world.rs"]
+mod world;
+
+use world::{host, mem, stack, throw};
+
+use obj::p::P;
+use prim::{FAR, check, nanotime};
+use sched::keeper::{tell, timer_added};
+use sched::state::SCHED;
+use sched::sysmon::sysmon;
+use sched::wake::handoffp;
+use sched::worker::{life, releasep};
+use world::{boot, finish, goroutine, m_with_a_p, quick, submit};
+
+fn p(id: usize) -> &'static P {
+    SCHED.allp[id].get().unwrap()
+}
+
+/// A goroutine sleeps for no time at all, on `pp`'s M: it is readied by the timer.
+fn go_to_sleep(pp: &'static P, gp: &'static obj::g::G) {
+    gp.submitted.store(1, prim::Ordering::Relaxed);
+    pp.timers.add(gp);
+    timer_added(nanotime(), Some(pp));
+}
+
+/// The same, by who goes on.
+fn set_timer(pp: &'static P, gp: &'static obj::g::G) {
+    gp.submitted.store(1, prim::Ordering::Relaxed);
+    pp.timers.add(gp);
+    tell(nanotime());
+}
+
+/// A thread sets a timer while the only M goes idle.
+#[test]
+fn set_while_the_last_m_goes_idle() {
+    check(3, || {
+        boot(1);
+        let (first, late) = (quick(), quick());
+        submit(first);
+        set_timer(p(0), late);
+        finish(&[first, late]);
+    });
+}
+
+/// The same, when there is a timer already, for which the M will keep the time.
+#[test]
+fn set_while_an_m_becomes_the_keeper() {
+    check(2, || {
+        boot(2);
+        p(0).timers.add_far(FAR);
+        let (first, late) = (quick(), quick());
+        submit(first);
+        set_timer(p(1), late);
+        finish(&[first, late]);
+    });
+}
+
+/// The keeper looks again, for there is an earlier timer, and then there is another.
+#[test]
+fn set_while_the_keeper_looks_again() {
+    check(3, || {
+        boot(2);
+        p(0).timers.add_far(FAR + 1);
+        let late = quick();
+        let mp = m_with_a_p();
+        host::start(move || life(mp));
+        p(0).timers.add_far(FAR);
+        tell(FAR);
+        set_timer(p(1), late);
+        finish(&[late]);
+    });
+}
+
+/// A goroutine goes to sleep, and its M finds something else to do, for as long as the other sleeps.
+#[test]
+fn slept_while_other_work_comes() {
+    check(2, || {
+        boot(2);
+        let late = quick();
+        let sleeper = goroutine(move |mp| go_to_sleep(mp.pp(), late));
+        let long = goroutine(move |_| late.ran.sleep());
+        host::start(sysmon);
+        submit(sleeper);
+        submit(long);
+        finish(&[sleeper, long, late]);
+    });
+}
+
+/// The keeper is taken for work that lasts until the timer has fired for which it was about to wake.
+#[test]
+fn keeper_is_taken_for_other_work() {
+    check(1, || {
+        boot(2);
+        let late = quick();
+        let long = goroutine(move |_| late.ran.sleep());
+        host::start(sysmon);
+        let mp = m_with_a_p();
+        host::start(move || life(mp));
+        set_timer(p(0), late);
+        submit(long);
+        finish(&[long, late]);
+    });
+}
+
+/// One that sets a timer goes on until it has fired, when the keeper has been taken for it.
+#[test]
+fn set_by_one_that_goes_on() {
+    check(2, || {
+        boot(2);
+        p(1).timers.add_far(FAR);
+        let (first, late) = (quick(), quick());
+        let long = goroutine(move |mp| {
+            set_timer(mp.pp(), late);
+            late.ran.sleep();
+        });
+        submit(first);
+        submit(long);
+        finish(&[first, long, late]);
+    });
+}
+
+/// A goroutine's P is given away, as before a blocking call, with a timer for which the goroutine waits
+/// in that call.
+#[test]
+fn p_given_away_with_a_timer() {
+    check(3, || {
+        boot(1);
+        let late = quick();
+        let blocking = goroutine(move |mp| {
+            go_to_sleep(mp.pp(), late);
+            handoffp(releasep(mp));
+            late.ran.sleep();
+        });
+        submit(blocking);
+        finish(&[blocking, late]);
+    });
+}
