@@ -193,6 +193,21 @@ fn threads_are_joined_and_parked() {
     });
 }
 
+/// They lose their Ps, and all Ps are idle then: they are brought back to one all the same, however
+/// seldom they are found awake.
+#[test]
+fn sleeping_over_and_over() {
+    matrix(|procs| {
+        let goal = gort::runtime::stats().preemptions + 20;
+        all(procs + 2, |_| {
+            while gort::runtime::stats().preemptions < goal {
+                thread::sleep(Duration::from_micros(50));
+                spin(5000);
+            }
+        });
+    });
+}
+
 /// All at the same time, or the watchdog comes.
 #[test]
 fn sleeping_and_waiting_for_children() {

@@ -265,14 +265,21 @@ fn stray(mp: &'static M, now: u64) -> u64 {
         return at - now;
     }
     let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return LONGEST };
-    // New in the list, or awake again, or signalled before.
+    // New in the list, or awake again, or awake when it was last looked at.
     let last = if at == 0 { 0 } else { mp.patience.get() as u64 };
-    let may_run = last != 0 || mp.cpu_seen.get() != cpu as usize;
-    let runs = may_run && preempt::signal(mp, || mp.p.is_taken());
+    let has_run = at == 0 || mp.cpu_seen.get() != cpu as usize;
+    let runs = (last != 0 || has_run) && preempt::signal(mp, || mp.p.is_taken());
     mp.cpu_seen.set(cpu as usize);
-    let patience = if runs { (2 * last).clamp(URGENT, WATCHFUL) } else { 0 };
+    let (patience, within) = match (runs, has_run) {
+        (true, _) => {
+            let patience = (2 * last).clamp(URGENT, WATCHFUL);
+            (patience, patience)
+        }
+        // One that sleeps over and over: sysmon is not to sleep for that.
+        (false, true) => (URGENT, LONGEST),
+        (false, false) => (0, LONGEST),
+    };
     mp.patience.set(patience as usize);
-    let within = if runs { patience } else { LONGEST };
     mp.look_at.set((now + within) as usize);
     within
 }
