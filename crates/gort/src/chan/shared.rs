@@ -201,7 +201,8 @@ impl<T, E: End> Drop for Handle<T, E> {
             }
         }
         let leave = Leave(self.shared);
-                E::last(self.shared());
+        self.close();
+        E::last(self.shared());
         drop(leave);
     }
 }
