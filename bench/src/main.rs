@@ -3,6 +3,7 @@
 //! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by
 //! side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
+mod calls;
 mod go;
 mod may_peer;
 mod tokio_peer;
@@ -40,7 +41,7 @@ fn main() {
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!("usage: gort-bench gort|tokio|may burst|join|yield|skynet|ccall|callback");
+            eprintln!("usage: gort-bench gort|tokio|may WORKLOAD (see bench/compare.sh)");
             std::process::exit(2);
         }
     }
