@@ -16,6 +16,7 @@ const HARMLESS: &[&str] = &[
     // Where something that could unwind is called by what must not, the host's functions and the
     // program's entries above all: it ends the process.
     "panic_cannot_unwind",
+    "panic_in_cleanup",
     "from_bytes_with_nul",
 ];
 
