@@ -16,6 +16,7 @@ pub mod chan;
 pub mod host;
 mod lock;
 mod mem;
+pub mod netpoll;
 mod obj;
 mod prim;
 mod sched;

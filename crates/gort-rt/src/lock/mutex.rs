@@ -29,12 +29,16 @@ pub(crate) enum Rank {
     Retake,
     /// Who queues before a call that waits.
     Blocked,
+    /// Who sets the deadlines of a descriptor.
+    PollSetting,
     /// A P's timers.
     Timers,
     /// Timers that are nobody's.
     TimersFree,
     /// The scheduler's lists.
     Sched,
+    /// What is known about descriptors that are closed.
+    PollFree,
     /// Dead goroutines.
     Dead,
     /// Address space for stacks.

@@ -59,6 +59,7 @@ pub(crate) struct M {
     pub(crate) astraylink: Link<M>,
     /// When sysmon looks at it again while it is there, how long it waits after a signal, and its CPU
     /// time at the last look. Written by sysmon, and by whoever puts it there.
+    pub(crate) polls: Word,
     pub(crate) look_at: Word,
     pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
@@ -90,6 +91,7 @@ impl M {
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),
+            polls: Word::new(0),
             look_at: Word::new(0),
             patience: Word::new(0),
             cpu_seen: Word::new(0),

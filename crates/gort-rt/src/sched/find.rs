@@ -4,6 +4,7 @@ use super::fire::fire_due;
 use super::state::SCHED;
 use super::worker::{acquirep, releasep, stopm};
 use super::{keeper, stop, wake};
+use crate::netpoll;
 use crate::obj::g::G;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
@@ -44,6 +45,12 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
         {
             return gp;
         }
+        if netpoll::is_awaited()
+            && netpoll::poll(Some(pp))
+            && let Some((gp, _inherits)) = pp.runq.get()
+        {
+            return gp;
+        }
         if let Some(gp) = spin(mp, pp) {
             return gp;
         }
@@ -59,6 +66,7 @@ pub(crate) enum Turn {
     Global,
     Hogs,
     Ring,
+    Descriptors,
 }
 
 /// Whose turn it is, if it is not `next`'s.
@@ -68,6 +76,7 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
         0 => Some(Turn::Global),
         20 => Some(Turn::Hogs),
         40 => Some(Turn::Ring),
+        50 if netpoll::is_awaited() => Some(Turn::Descriptors),
         _ => None,
     }
 }
@@ -75,6 +84,10 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
 fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
     match turn {
         Turn::Ring => pp.runq.get_oldest(),
+        Turn::Descriptors => {
+            netpoll::poll(Some(pp));
+            None
+        }
         _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
         Turn::Global => SCHED.lock().globrunqget(pp, 1),
         Turn::Hogs => SCHED.lock().hogget(pp),

@@ -39,11 +39,16 @@ use super::threads::KEEP;
 use super::wake::wakep;
 use super::worker::{acquirep, mexit, sleep};
 use crate::lock::Guard;
-use crate::obj::g::current;
+use crate::netpoll::{self, epoll};
+use crate::obj::g::{G, current};
+use crate::obj::list::Queue;
 use crate::obj::m::M;
 use crate::obj::p::P;
 use crate::prim::{Ordering, fence, nanotime};
 use crate::timer::NEVER;
+
+/// A time that has come; 0 says something else.
+const AT_ONCE: u64 = 1;
 
 /// How late a keeper may be before sysmon does its work.
 const GRACE: u64 = 1_000_000;
@@ -98,12 +103,33 @@ fn tell_slow(when: u64) {
     if let Some(mp) = lists.keeper.take() {
         SCHED.keeper_until.store(0, Ordering::Relaxed);
         drop(lists);
-        return mp.park.wakeup();
+        return rouse(mp);
     }
     drop(lists);
     wakep();
     if SCHED.npidle.load(Ordering::Relaxed) | SCHED.nmspinning.load(Ordering::Relaxed) == 0 {
         sysmon::hurry_until(when);
+    }
+}
+
+/// Somebody waits for a descriptor, and nobody did before: the keeper is to wait for that, too, and there
+/// is to be one. In a park's commit; `pp` is the P of the M that this runs on.
+pub(crate) fn descriptor_awaited(pp: Option<&'static P>) {
+    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0 {
+        match pp {
+            Some(pp) => pp.timer_news.set(AT_ONCE as usize),
+            None => tell(AT_ONCE),
+        }
+    }
+}
+
+/// Wakes `mp`, whatever it sleeps in. It has been taken from where those are who sleep.
+pub(crate) fn rouse(mp: &'static M) {
+    // Before it is woken: it may poll again then.
+    let polls = mp.polls.get() != 0;
+    mp.park.wakeup();
+    if polls {
+        epoll::interrupt();
     }
 }
 
@@ -141,7 +167,16 @@ impl Lists {
     /// that time. `again` says that `mp` is a keeper that was woken.
     fn engage(&mut self, mp: &'static M, again: bool) -> Option<u64> {
         let mut first = earliest();
-        if !again && until() <= first {
+        if !again && until() <= first && (!netpoll::is_awaited() || !self.keeper.is_none()) {
+            return None;
+        }
+        if let Some(other) = self.keeper.get()
+            && other.polls.get() != 0
+        {
+            // There is one kernel's queue, and one that sleeps in it: it is to look again.
+            self.keeper.set(None);
+            SCHED.keeper_until.store(0, Ordering::Relaxed);
+            rouse(other);
             return None;
         }
         loop {
@@ -155,8 +190,17 @@ impl Lists {
             }
             first = now;
         }
-        if first == NEVER {
+        // SeqCst, in the loop: as `netpoll`'s commit has it the other way round.
+        let awaited = netpoll::is_awaited();
+        if first == NEVER && !awaited {
             return None;
+        }
+        // One at a time sleeps in the kernel's queue, or an interruption could reach another. Who was
+        // the keeper and has not come out yet sees to it that this one looks again.
+        let polls = awaited && SCHED.keeper_polls.load(Ordering::Relaxed) == 0;
+        if polls {
+            mp.polls.set(1);
+            SCHED.keeper_polls.store(1, Ordering::Relaxed);
         }
         // Another that sleeps for a later time. It finds out when that has come.
         if let Some(other) = self.keeper.take() {
@@ -206,13 +250,25 @@ pub(crate) fn stopm(mp: &'static M) {
 
 /// Sleeps until `until`, as the keeper, and does what is to be done then. Whether `mp` has a P now.
 fn doze(mp: &'static M, until: u64) -> bool {
-    if !mp.park.sleep_until(until) {
+    let polls = mp.polls.get() != 0;
+    let ready = if polls { epoll::poll((until != NEVER).then_some(until)) } else { Queue::new() };
+    if polls || !mp.park.sleep_until(until) {
         let lists = SCHED.lock();
+        if polls {
+            mp.polls.set(0);
+            SCHED.keeper_polls.store(0, Ordering::Relaxed);
+        }
         if lists.keeper.is(mp) {
             lists.keeper.set(None);
-            return time_has_come(mp, lists);
+            return time_has_come(mp, lists, &ready);
         }
         drop(lists);
+        if polls {
+            netpoll::inject(&ready, None);
+            if netpoll::is_awaited() {
+                tell(AT_ONCE);
+            }
+        }
         // Somebody has taken it, or has become the keeper instead.
         mp.park.sleep();
     }
@@ -229,7 +285,7 @@ fn doze(mp: &'static M, until: u64) -> bool {
 
 /// Fires what is due, on `mp`, which was the keeper. Whether it has a P now: if none is idle, those that
 /// run see to what has been made ready.
-fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>) -> bool {
+fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>, ready: &Queue<G>) -> bool {
     let pp = if SCHED.stopping() { None } else { lists.pidleget() };
     SCHED.keeper_until.store(if pp.is_some() { NEVER } else { 0 }, Ordering::Relaxed);
     drop(lists);
@@ -238,6 +294,7 @@ fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>) -> bool {
         // SeqCst: who has read the 0, or the time before, told nobody: its entry is seen.
         fence(Ordering::SeqCst);
     }
+    netpoll::inject(ready, pp);
     fire_all(pp, nanotime());
     match pp {
         Some(_) => check(),

@@ -71,6 +71,8 @@ pub enum WaitReason {
     ThreadLimit,
     /// For a time to come.
     Sleep,
+    /// For a descriptor to be ready.
+    IoWait,
 }
 
 /// The goroutine this runs on; it is one.

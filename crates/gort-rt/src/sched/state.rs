@@ -85,6 +85,8 @@ pub(crate) struct Sched {
     /// When the keeper will wake; 0 while it is about to say so, and a time that never comes while
     /// there is none. Set under the lock.
     pub(crate) keeper_until: AtomicU64,
+    /// Whether it sleeps until a descriptor is ready, too. Set under the lock.
+    pub(crate) keeper_polls: AtomicU32,
 }
 
 global! {
@@ -126,6 +128,7 @@ global! {
         sysmonwait: AtomicU32::new(0),
         sysmonnote: crate::lock::Note::new(),
         keeper_until: AtomicU64::new(NEVER),
+        keeper_polls: AtomicU32::new(0),
     };
 }
 

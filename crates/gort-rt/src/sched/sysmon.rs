@@ -34,6 +34,7 @@ use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
 use crate::host;
+use crate::netpoll::{self, epoll};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
@@ -219,6 +220,13 @@ fn look(now: u64) -> Found {
     if keeper::watch() <= now {
         found.acted = true;
         fire_all(None, now);
+    }
+    if netpoll::is_awaited() && SCHED.keeper_polls.load(Ordering::Relaxed) == 0 {
+        let late = now.saturating_sub(epoll::last());
+        if late >= netpoll::GAP {
+            netpoll::poll(None);
+        }
+        found.within = found.within.min(netpoll::GAP.saturating_sub(late).max(SHORTEST));
     }
     let mut take = false;
     for pp in SCHED.ps() {

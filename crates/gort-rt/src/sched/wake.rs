@@ -70,7 +70,7 @@ pub(crate) fn startm(pp: &'static P, spinning: bool) {
 fn rouse(mp: &'static M, pp: &'static P, spinning: bool) {
     mp.spinning.set(usize::from(spinning));
     mp.nextp.set(Some(pp));
-    mp.park.wakeup();
+    keeper::rouse(mp);
 }
 
 /// Makes an M to run `pp`.
