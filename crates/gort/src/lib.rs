@@ -23,6 +23,7 @@ pub mod ffi;
 mod goexit;
 mod host;
 mod join;
+pub mod net;
 pub mod panic;
 pub mod runtime;
 mod scope;

@@ -11,11 +11,11 @@ use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::prim::{AtomicU32, AtomicU64, Ordering};
+use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::types::{
     BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
 };
 use gort_sys::vdso::nanotime;
-use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::{Errno, raw};
 
 /// Events taken at a time.
