@@ -11,7 +11,7 @@ go=${GO:-go}
 cargo build --release --package gort-bench
 peers=(gort tokio may)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/sched.go bench/go/locks.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,locks}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -32,23 +32,23 @@ median() {
     sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
 
-printf '%-8s %2s' workload P
+printf '%-10s %2s' workload P
 printf ' %18s' "${peers[@]}"
 printf '\n'
-for workload in burst join yield skynet ccall callback; do
+for workload in burst join yield skynet rawsyscall syscall block ccall callback; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
-                # may has no burst and no skynet: it cannot have that many coroutines. Calls of C are
-                # no matter of a runtime's but in Go and here.
+                # may has no burst and no skynet: it cannot have that many coroutines. System calls, and
+                # calls of C, are no matter of a runtime's but in Go and here.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi
             done
         done
         ours=$(printf '%s' "${figures[gort]}" | median)
-        printf '%-8s %2s' "$workload" "$procs"
+        printf '%-10s %2s' "$workload" "$procs"
         for peer in "${peers[@]}"; do
             if [[ -z ${figures[$peer]:-} ]]; then
                 printf ' %18s' absent

@@ -3,6 +3,7 @@
 //! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by
 //! side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
+mod calls;
 mod channels;
 mod go;
 mod locks;

@@ -137,7 +137,7 @@ fn victims(random: usize) -> impl Iterator<Item = &'static P> {
     while gcd(step, count) != 1 {
         step += 1;
     }
-    (0..count).filter_map(move |i| SCHED.allp[(random + i * step) % count].get())
+    (0..count).filter_map(move |i| SCHED.allp.get((random + i * step) % count)?.get())
 }
 
 fn gcd(a: usize, b: usize) -> usize {

@@ -15,7 +15,8 @@ use gort_sys::{Errno, raw};
 /// Log2 of the smallest and largest slot: 64 KiB and 1 GiB.
 const MIN_CLASS: usize = 16;
 pub(crate) const MAX_CLASS: usize = 30;
-const CLASSES: usize = MAX_CLASS - MIN_CLASS + 1;
+/// As many arenas as make every class modulo that an arena of its own.
+const CLASSES: usize = (MAX_CLASS - MIN_CLASS + 1).next_power_of_two();
 
 /// How much address space to ask for at a time: first as much as there is already, at least the
 /// first of these; less where the machine refuses that much (RLIMIT_AS, `vm.overcommit_memory=2`).
@@ -118,7 +119,7 @@ pub(crate) fn ensure_room(count: usize) -> Result<(), Errno> {
     while RESERVED.load(Ordering::Relaxed) < count {
         let mut arenas = ARENAS.lock();
         if RESERVED.load(Ordering::Relaxed) < count {
-            let got = arenas[DEFAULT_CLASS - MIN_CLASS].reserve(DEFAULT_CLASS)?;
+            let got = arenas[DEFAULT_CLASS % CLASSES].reserve(DEFAULT_CLASS)?;
             note_reserved(DEFAULT_CLASS, got);
         }
     }
@@ -132,7 +133,7 @@ pub(crate) fn ensure_room(count: usize) -> Result<(), Errno> {
 /// `ENOMEM` when there is no more address space, or no more guards (kernels before 6.13 need two
 /// mappings each, and `vm.max_map_count` bounds those).
 pub(super) fn carve(class: usize) -> Result<&'static Slot, Errno> {
-    let lo = ARENAS.lock()[class - MIN_CLASS].carve(class)?;
+    let lo = ARENAS.lock()[class % CLASSES].carve(class)?;
     // SAFETY: mapped by this file for ever, and carved once.
     Ok(unsafe { Slot::at(lo, class) })
 }

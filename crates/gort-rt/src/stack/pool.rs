@@ -65,12 +65,15 @@ impl SlotCache {
     }
 }
 
-static FREE: Mutex<[Stack<Slot>; MAX_CLASS + 1]> =
-    Mutex::new(Rank::StackFree, [const { Stack::new() }; MAX_CLASS + 1]);
+/// As many lists as make every class modulo that a list of its own.
+const LISTS: usize = (MAX_CLASS + 1).next_power_of_two();
+
+static FREE: Mutex<[Stack<Slot>; LISTS]> =
+    Mutex::new(Rank::StackFree, [const { Stack::new() }; LISTS]);
 
 /// A free slot of a size from the common list.
 pub(crate) fn get_global(class: usize) -> Option<&'static Slot> {
-    FREE.lock()[class].pop()
+    FREE.lock()[class % LISTS].pop()
 }
 
 /// How many slots of the default size are in the common list: those whose TLS block is ready, or all
@@ -82,7 +85,7 @@ pub(crate) fn count_free(bare: bool) -> usize {
 /// Into the common list.
 pub(crate) fn put_global(slot: &'static Slot) {
     slot.trim();
-    FREE.lock()[slot.class()].push(slot);
+    FREE.lock()[slot.class() % LISTS].push(slot);
 }
 
 /// A slot that has never been used.
