@@ -77,6 +77,16 @@ pub fn never<T>() -> Receiver<T> {
 /// The end of a channel at which values are sent.
 ///
 /// It can be cloned; the channel is closed when the last clone is dropped.
+///
+/// A sender of `&'static str`s does not pass for one of shorter-lived ones: whoever receives relies on it.
+///
+/// ```compile_fail
+/// use gort::chan::Sender;
+///
+/// fn shorter<'a>(s: Sender<&'static str>) -> Sender<&'a str> {
+///     s
+/// }
+/// ```
 pub struct Sender<T> {
     handle: Handle<T, Sending>,
 }
