@@ -1,17 +1,23 @@
 #!/usr/bin/env bash
 # The scheduler's workloads on gort and on its peers, interleaved, and the medians with gort's ratio to
-# each peer: bench/compare.sh [ROUNDS]. Go is left out if there is no `go` (set GO to name one).
+# each peer: bench/compare.sh [ROUNDS [WORKLOAD...]]. Go is left out if there is no `go` (set GO to name
+# one).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${1:-7}
+workloads=("${@:2}")
+if [[ ${#workloads[@]} == 0 ]]; then
+    workloads=(burst join yield skynet rawsyscall syscall block ccall callback
+        pingpong buffered1x1 buffered4x4 select3)
+fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may)
+peers=(gort tokio may crossbeam flume)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/{sched,calls,locks}.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,locks}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -32,23 +38,24 @@ median() {
     sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
 
-printf '%-10s %2s' workload P
+printf '%-11s %2s' workload P
 printf ' %18s' "${peers[@]}"
 printf '\n'
-for workload in burst join yield skynet rawsyscall syscall block ccall callback; do
+for workload in "${workloads[@]}"; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
                 # may has no burst and no skynet: it cannot have that many coroutines. System calls, and
-                # calls of C, are no matter of a runtime's but in Go and here.
+                # calls of C, are no matter of a runtime's but in Go and here. crossbeam-channel and flume
+                # have channels only, on as many threads as the workload has, whatever P is.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi
             done
         done
         ours=$(printf '%s' "${figures[gort]}" | median)
-        printf '%-10s %2s' "$workload" "$procs"
+        printf '%-11s %2s' "$workload" "$procs"
         for peer in "${peers[@]}"; do
             if [[ -z ${figures[$peer]:-} ]]; then
                 printf ' %18s' absent
