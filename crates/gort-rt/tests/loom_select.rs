@@ -64,8 +64,8 @@ fn choose(sides: &[Side<'_>], how: How) -> Option<Done> {
         // SAFETY: a value has been received.
         (Chosen::Received, _) => Done::Received(i, unsafe { place.assume_init() }),
         (Chosen::Closed, _) => Done::Closed(i),
-        // SAFETY: made for this channel.
         (Chosen::Send(promise), Send(channel, item)) => {
+            // SAFETY: made for this channel.
             match unsafe { channel.keep(promise, *item) } {
                 Ok(()) => Done::Sent(i),
                 Err(_) => Done::Closed(i),
