@@ -231,7 +231,7 @@ impl<T> Receiver<T> {
     }
 
     /// Closes the channel, as [`Sender::close`] does. `false` if it was closed already, and for
-    /// [`never`]'s.
+    /// [`never()`]'s.
     pub fn close(&self) -> bool {
         self.handle.as_ref().is_some_and(|handle| handle.close())
     }
@@ -266,7 +266,7 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// Whether both are of one channel. All [`never`]s are.
+    /// Whether both are of one channel. All [`never()`]s are.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.handle, &other.handle) {
             (Some(one), Some(other)) => one.is_same(other),
