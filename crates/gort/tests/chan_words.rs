@@ -1,6 +1,8 @@
 //! What is wrong with an arm of a `select!` is said in the macro's own words, and what must not go to
 //! another thread does not by way of a channel.
 
+#![allow(clippy::assertions_on_constants, reason = "what is asserted is said by types")]
+
 use gort::chan::{Receiver, Select, SelectedOperation, Sender, select, select_biased};
 use std::marker::PhantomData;
 use std::rc::Rc;
