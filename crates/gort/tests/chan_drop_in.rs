@@ -2,6 +2,11 @@
 //! same: `drop_in/` is compiled against both.
 
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::duplicate_mod,
+    clippy::needless_return,
+    reason = "one program, against two crates"
+)]
 
 mod support;
 
