@@ -9,7 +9,7 @@ target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may)
+peers=(gort tokio may parking_lot)
 if command -v "$go" >/dev/null; then
     "$go" build -o "$target/go-sched" bench/go/{sched,calls,locks}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
@@ -32,10 +32,11 @@ median() {
     sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
 
-printf '%-10s %2s' workload P
+printf '%-11s %2s' workload P
 printf ' %18s' "${peers[@]}"
 printf '\n'
-for workload in burst join yield skynet rawsyscall syscall block ccall callback; do
+for workload in burst join yield skynet rawsyscall syscall block ccall callback \
+    mutex uncontended rwlock waitgroup; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do
@@ -48,7 +49,7 @@ for workload in burst join yield skynet rawsyscall syscall block ccall callback;
             done
         done
         ours=$(printf '%s' "${figures[gort]}" | median)
-        printf '%-10s %2s' "$workload" "$procs"
+        printf '%-11s %2s' "$workload" "$procs"
         for peer in "${peers[@]}"; do
             if [[ -z ${figures[$peer]:-} ]]; then
                 printf ' %18s' absent
