@@ -48,7 +48,9 @@ fn main() {
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!("usage: gort-bench gort|tokio|may|parking_lot WORKLOAD (see bench/compare.sh)");
+            eprintln!(
+                "usage: gort-bench gort|tokio|may|parking_lot WORKLOAD (see bench/compare.sh)"
+            );
             std::process::exit(2);
         }
     }
