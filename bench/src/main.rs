@@ -53,7 +53,7 @@ fn main() {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
             eprintln!(
-                "usage: gort-bench gort|tokio|may|crossbeam|flume WORKLOAD (see bench/compare.sh)"
+                "usage: gort-bench PEER WORKLOAD (see bench/compare.sh)"
             );
             std::process::exit(2);
         }
