@@ -9,9 +9,9 @@ target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may)
+peers=(gort tokio may std)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/sched.go bench/go/locks.go
+    "$go" build -o "$target/go-sched" bench/go/sched.go bench/go/locks.go bench/go/timers.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -35,7 +35,7 @@ median() {
 printf '%-8s %2s' workload P
 printf ' %18s' "${peers[@]}"
 printf '\n'
-for workload in burst join yield skynet ccall callback; do
+for workload in burst join yield skynet ccall callback timeradd timerfire timerreset sleep sleephogs; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do

@@ -96,7 +96,7 @@ func main() {
 		runSkynet()
 		measure(leaves, runSkynet)
 	default:
-		if !runLocks(os.Args[1]) {
+		if !runLocks(os.Args[1]) && !runTimers(os.Args[1]) {
 			os.Exit(2)
 		}
 	}

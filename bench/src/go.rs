@@ -37,7 +37,11 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             "callback" => measure(10 * TIMES, || gort::ffi::call_with(|| callbacks(10 * TIMES))),
             "parked" => parked(false),
             "parked-shared" => parked(true),
-            _ => return crate::channels::run(workload).or_else(|| crate::locks::run(workload)),
+            _ => {
+                return crate::channels::run(workload)
+                    .or_else(|| crate::locks::run(workload))
+                    .or_else(|| crate::timers::run(workload));
+            }
         })
     })
 }

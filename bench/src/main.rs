@@ -7,6 +7,7 @@ mod channels;
 mod go;
 mod locks;
 mod may_peer;
+mod timers;
 mod tokio_peer;
 
 use std::time::Instant;
@@ -42,6 +43,7 @@ fn main() {
         "tokio" => tokio_peer::run(&workload),
         "may" => may_peer::run(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
+        "std" => timers::run_std(&workload),
         _ => None,
     };
     match nanos {

@@ -149,16 +149,14 @@ fn keeper_is_taken_for_a_p_with_work() {
         });
         let (mp, blocked) = (Box::leak(Box::new(M::new())), m_with_a_p());
         acquirep(blocked, blocked.nextp.take().unwrap());
+        long.submitted.store(1, Relaxed);
+        runqput(blocked.pp(), long, true);
         late.submitted.store(1, Relaxed);
         p(0).timers.add(late);
         host::start(sysmon);
-        host::start(move || {
-            stopm(mp);
-            life(mp);
-        });
-        long.submitted.store(1, Relaxed);
-        runqput(blocked.pp(), long, true);
-        handoffp(releasep(blocked));
+        host::start(move || handoffp(releasep(blocked)));
+        stopm(mp);
+        life(mp);
         finish(&[long, late, second]);
     });
 }
