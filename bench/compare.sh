@@ -9,15 +9,16 @@ rounds=${1:-7}
 workloads=("${@:2}")
 if [[ ${#workloads[@]} == 0 ]]; then
     workloads=(burst join yield skynet rawsyscall syscall block ccall callback
-        pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup)
+        pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
+        timeradd timerfire timerreset sleep sleephogs)
 fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may crossbeam flume parking_lot)
+peers=(gort tokio may crossbeam flume parking_lot std)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,locks}.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,locks,timers}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -44,7 +45,7 @@ for workload in "${workloads[@]}"; do
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
                 # Not every peer has every workload. may has no burst and no skynet: it cannot have that
-                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks only,
+                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep,
                 # on as many threads as the workload has, whatever P is.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
