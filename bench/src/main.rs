@@ -9,6 +9,7 @@ mod go;
 mod locks;
 mod may_peer;
 mod thread_peer;
+mod timers;
 mod tokio_channels;
 mod tokio_peer;
 
@@ -47,14 +48,13 @@ fn main() {
         "crossbeam" => thread_peer::run_crossbeam(&workload),
         "flume" => thread_peer::run_flume(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
+        "std" => timers::run_std(&workload),
         _ => None,
     };
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!(
-                "usage: gort-bench gort|tokio|may|crossbeam|flume WORKLOAD (see bench/compare.sh)"
-            );
+            eprintln!("usage: gort-bench PEER WORKLOAD (see bench/compare.sh)");
             std::process::exit(2);
         }
     }

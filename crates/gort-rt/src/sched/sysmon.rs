@@ -18,7 +18,8 @@
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
 //! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
-//! until an M gets a P. And when a timer is due.
+//! until an M gets a P; but not if the machine refuses a thread for what is to be done. And when a timer
+//! is due.
 //!
 //! # Safety
 //!
@@ -56,8 +57,8 @@ const WATCHFUL: u64 = MILLI;
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
-/// Looks at nothing but idle Ps before the long sleep; the time between them doubles.
-const IDLE: u32 = 3;
+/// As many looks that find nothing but idle Ps, and the long sleep begins; the time between them doubles.
+const IDLE: u32 = 4;
 
 /// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
@@ -91,9 +92,8 @@ unsafe extern "C" fn sysmon(_: usize) {
     let mut delay = SHORTEST;
     loop {
         nap(delay);
-        idle = if all_idle() { idle + 1 } else { 0 };
-        if idle > IDLE {
-            sleep();
+        idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
+        if idle == IDLE && sleep() {
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
@@ -145,11 +145,12 @@ fn all_idle() -> bool {
     SCHED.stopping() || SCHED.npidle.load(Ordering::Relaxed) as usize >= SCHED.procs()
 }
 
-/// Sleeps until an M gets a P.
-fn sleep() {
+/// Sleeps until an M gets a P, unless some are not idle, or something is to be done for which there is
+/// no M; whether it has.
+fn sleep() -> bool {
     let lists = SCHED.lock();
-    if !all_idle() {
-        return;
+    if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
+        return false;
     }
     SCHED.sysmonnote.clear();
     // Under the lock, as every P that stops being idle is.
@@ -157,6 +158,7 @@ fn sleep() {
     drop(lists);
     SCHED.sysmonnote.sleep();
     SCHED.sysmonnote.clear();
+    true
 }
 
 /// An M has got a P while sysmon sleeps.
