@@ -52,9 +52,7 @@ fn main() {
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!(
-                "usage: gort-bench PEER WORKLOAD (see bench/compare.sh)"
-            );
+            eprintln!("usage: gort-bench PEER WORKLOAD (see bench/compare.sh)");
             std::process::exit(2);
         }
     }
