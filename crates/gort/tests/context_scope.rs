@@ -58,7 +58,7 @@ fn all_end_when_the_parent_is_cancelled() {
         let (parent, cancel) = background().with_cancel();
         parent.scope(|s, ctx| {
             patient(s, ctx, &ended, 10);
-            s.go(|| cancel());
+            s.go(move || cancel.cancel());
         });
         assert_eq!(ended.into_inner(), 10);
     });
