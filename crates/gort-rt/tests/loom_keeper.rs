@@ -9,7 +9,10 @@
 //!
 //! As in `loom_sched.rs`.
 //!
-//! Shown to fail, each with "deadlock":
+//! Shown to fail, each with "deadlock": either fence of `engage` and `tell` weaker than SeqCst; no second
+//! look in `engage`; `tell_slow` without waking the keeper, or an M, or sysmon; `mget` and `check` without
+//! telling sysmon; `handoffp` without `tell`, `do_without` without `check`; `keeper_until` left at 0 when the
+//! keeper's time has come; a keeper that was woken and does not know.
 
 #![allow(
     dead_code,
@@ -200,8 +203,18 @@ fn set_while_all_are_busy() {
 /// in that call.
 #[test]
 fn p_given_away_with_a_timer() {
-    check(3, || {
-        boot(1);
+    given_away(3, 1);
+}
+
+/// The same while another P is idle.
+#[test]
+fn p_given_away_beside_an_idle_one() {
+    given_away(1, 2);
+}
+
+fn given_away(preemptions: usize, procs: usize) {
+    check(preemptions, move || {
+        boot(procs);
         let late = quick();
         let blocking = goroutine(move |mp| {
             go_to_sleep(mp.pp(), late);
