@@ -12,7 +12,7 @@
 //! Shown to fail, each with "deadlock": either fence of `engage` and `tell` weaker than SeqCst; no second
 //! look in `engage`; `tell_slow` without waking the keeper, or an M, or sysmon; `mget` and `check` without
 //! telling sysmon; `handoffp` without `tell`, `do_without` without `check`; `keeper_until` left at 0 when the
-//! keeper's time has come; a keeper that was woken and does not know.
+//! keeper's time has come; a keeper that was woken and does not know; news that are not told.
 
 #![allow(
     dead_code,
@@ -243,5 +243,30 @@ fn thread_refused() {
         stopm(mp);
         life(mp);
         finish(&[late]);
+    });
+}
+
+/// A goroutine goes to sleep with a timer at another P, and its M has something else to do, for as long.
+#[test]
+fn slept_with_a_timer_elsewhere() {
+    check(1, || {
+        boot(2);
+        let late = quick();
+        late.submitted.store(1, Relaxed);
+        let sleeper = goroutine(move |mp| {
+            p(0).timers.add(late);
+            timer_added(nanotime(), Some(mp.pp()));
+        });
+        let long = goroutine(move |_| late.ran.sleep());
+        host::start(sysmon);
+        let mp = m_with_a_p();
+        let Some(pp) = mp.nextp.get() else { unreachable!() };
+        assert!(!std::ptr::eq(pp, p(0)));
+        for gp in [sleeper, long] {
+            gp.submitted.store(1, Relaxed);
+            runqput(pp, gp, false);
+        }
+        life(mp);
+        finish(&[sleeper, long, late]);
     });
 }
