@@ -108,10 +108,12 @@ fn tell_slow(when: u64) {
     }
 }
 
-/// When sysmon has to look for timers that are due: it leaves the keeper some time.
+/// When sysmon has to look for timers that are due. It leaves the keeper some time, unless all Ps are
+/// busy: then so are the CPUs, and the kernel lets the keeper wait for longer than sysmon (`eager.rs`).
 pub(crate) fn watch() -> u64 {
     let first = earliest();
-    if until() <= first { first.saturating_add(GRACE) } else { first }
+    let kept = until() <= first && SCHED.npidle.load(Ordering::Relaxed) != 0;
+    if kept { first.saturating_add(GRACE) } else { first }
 }
 
 /// Whether a timer is due before anybody wakes for it.

@@ -27,6 +27,7 @@
 
 #![allow(unsafe_code)]
 
+use super::eager;
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
@@ -88,6 +89,7 @@ pub(crate) fn start() -> Result<(), Errno> {
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
+    eager::become_eager();
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
     loop {
@@ -171,7 +173,8 @@ pub(crate) fn awaken() {
 
 /// What a look has come to.
 struct Found {
-    /// A P was taken or somebody was asked to yield.
+    /// A P was taken. Not for those asked to yield, or time that has come: sysmon must use little of the
+    /// CPU, or the kernel has it wait (`eager.rs`).
     acted: bool,
     /// Somebody runs without a P.
     strays: bool,
@@ -219,7 +222,6 @@ fn look(now: u64) -> Found {
         wakep();
     }
     if keeper::watch() <= now {
-        found.acted = true;
         fire_all(None, now);
     }
     let mut take = false;
@@ -227,7 +229,6 @@ fn look(now: u64) -> Found {
         match judge(pp, now) {
             Verdict::Leave(within) => found.within = found.within.min(within),
             Verdict::Ask => {
-                found.acted = true;
                 found.within = found.within.min(URGENT);
             }
             Verdict::Take(why) => {
