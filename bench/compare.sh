@@ -1,17 +1,24 @@
 #!/usr/bin/env bash
 # The scheduler's workloads on gort and on its peers, interleaved, and the medians with gort's ratio to
-# each peer: bench/compare.sh [ROUNDS]. Go is left out if there is no `go` (set GO to name one).
+# each peer: bench/compare.sh [ROUNDS [WORKLOAD...]]. Go is left out if there is no `go` (set GO to name
+# one).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 rounds=${1:-7}
+workloads=("${@:2}")
+if [[ ${#workloads[@]} == 0 ]]; then
+    workloads=(burst join yield skynet rawsyscall syscall block ccall callback
+        pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
+        timeradd timerfire timerreset sleep sleephogs)
+fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may)
+peers=(gort tokio may crossbeam flume parking_lot std)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/{sched,calls,locks}.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,locks,timers}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -32,31 +39,26 @@ median() {
     sort -g | awk '{ all[NR] = $1 } END { print all[int((NR + 1) / 2)] }'
 }
 
-printf '%-10s %2s' workload P
-printf ' %18s' "${peers[@]}"
-printf '\n'
-for workload in burst join yield skynet rawsyscall syscall block ccall callback; do
+for workload in "${workloads[@]}"; do
     for procs in 1 2; do
         declare -A figures=()
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
-                # may has no burst and no skynet: it cannot have that many coroutines. System calls, and
-                # calls of C, are no matter of a runtime's but in Go and here.
+                # Not every peer has every workload. may has no burst and no skynet: it cannot have that
+                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep,
+                # on as many threads as the workload has, whatever P is.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi
             done
         done
         ours=$(printf '%s' "${figures[gort]}" | median)
-        printf '%-10s %2s' "$workload" "$procs"
+        printf '%-11s %2s' "$workload" "$procs"
         for peer in "${peers[@]}"; do
-            if [[ -z ${figures[$peer]:-} ]]; then
-                printf ' %18s' absent
-                continue
-            fi
+            [[ -n ${figures[$peer]:-} ]] || continue
             theirs=$(printf '%s' "${figures[$peer]}" | median)
-            awk -v theirs="$theirs" -v ours="$ours" \
-                'BEGIN { printf " %9.1f ns %5.2f", theirs, ours / theirs }'
+            awk -v peer="$peer" -v theirs="$theirs" -v ours="$ours" \
+                'BEGIN { printf "  %s %.1f ns (%.2f)", peer, theirs, ours / theirs }'
         done
         printf '\n'
     done

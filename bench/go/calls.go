@@ -10,7 +10,7 @@ import (
 const (
 	calls    = 5_000_000
 	sleepers = 500
-	sleeps   = 10
+	sleepsEach   = 10
 )
 
 func rawCalls() {
@@ -29,7 +29,7 @@ func block() {
 	var group sync.WaitGroup
 	for i := 0; i < sleepers; i++ {
 		group.Go(func() {
-			for k := 0; k < sleeps; k++ {
+			for k := 0; k < sleepsEach; k++ {
 				time := syscall.Timespec{Nsec: 10_000_000}
 				syscall.Syscall(syscall.SYS_NANOSLEEP, uintptr(unsafe.Pointer(&time)), 0, 0)
 			}
@@ -46,7 +46,7 @@ func runCalls(workload string) bool {
 		measure(calls, syscalls)
 	case "block":
 		block()
-		measure(sleepers*sleeps, block)
+		measure(sleepers*sleepsEach, block)
 	default:
 		return false
 	}

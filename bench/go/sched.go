@@ -96,7 +96,8 @@ func main() {
 		runSkynet()
 		measure(leaves, runSkynet)
 	default:
-		if !runLocks(os.Args[1]) && !runCalls(os.Args[1]) {
+		name := os.Args[1]
+		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runTimers(name) {
 			os.Exit(2)
 		}
 	}

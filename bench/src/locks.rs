@@ -54,13 +54,15 @@ fn readers(times: u64) {
     gort::scope(|s| {
         for _ in 0..RIVALS {
             s.go(|| {
+                let mut seen = 0;
                 for n in 0..times / RIVALS {
                     if n % 10 == 0 {
                         *count.write() += 1;
                     } else {
-                        black_box(*count.read());
+                        seen += *count.read();
                     }
                 }
+                black_box(seen);
             });
         }
     });
@@ -81,7 +83,7 @@ fn groups(times: u64) {
 fn uncontended<R: lock_api::RawMutex>(lock: &lock_api::Mutex<R, u64>) -> f64 {
     let work = || {
         for _ in 0..LOCKS {
-            *black_box(lock).lock() += 1;
+            *lock.lock() += 1;
         }
     };
     work();

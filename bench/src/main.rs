@@ -1,13 +1,16 @@
 //! `gort-bench PEER WORKLOAD`: runs one workload on one peer and prints nanoseconds per operation.
 //!
-//! Peers: `gort`, `tokio`, `may`; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by
-//! side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
+//! Peers: `gort`, `tokio`, `may`, and for channels, on threads, crossbeam-channel and flume; Go's programs
+//! are in `bench/go`. `bench/compare.sh` runs them side by side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
 mod calls;
 mod channels;
 mod go;
 mod locks;
 mod may_peer;
+mod thread_peer;
+mod timers;
+mod tokio_channels;
 mod tokio_peer;
 
 use std::time::Instant;
@@ -42,13 +45,16 @@ fn main() {
         "gort" => go::run(&workload),
         "tokio" => tokio_peer::run(&workload),
         "may" => may_peer::run(&workload),
+        "crossbeam" => thread_peer::run_crossbeam(&workload),
+        "flume" => thread_peer::run_flume(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
+        "std" => timers::run_std(&workload),
         _ => None,
     };
     match nanos {
         Some(nanos) => println!("{nanos:.1}"),
         None => {
-            eprintln!("usage: gort-bench gort|tokio|may WORKLOAD (see bench/compare.sh)");
+            eprintln!("usage: gort-bench PEER WORKLOAD (see bench/compare.sh)");
             std::process::exit(2);
         }
     }

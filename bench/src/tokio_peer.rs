@@ -1,6 +1,6 @@
 //! The workloads on tokio.
 
-use crate::{BURST, LEAVES, TIMES, measure, procs};
+use crate::{BURST, LEAVES, TIMES, measure, procs, tokio_channels};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -34,7 +34,12 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             block(Box::pin(work()));
             measure(LEAVES, || block(Box::pin(work())))
         }
-        _ => return None,
+        _ => {
+            let count = tokio_channels::count(workload)?;
+            let work = |count| block(tokio_channels::work(workload, count));
+            work(count / 10);
+            measure(count, || work(count))
+        }
     })
 }
 

@@ -33,6 +33,9 @@ pub(crate) const PROCS: usize = 1024;
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
 
+/// Rounds of looking at every other P for work.
+pub(crate) const ROUNDS: usize = 4;
+
 /// Parts of the table of those who wait for locks; a prime. Go's number.
 pub(crate) const SEMTAB: usize = 251;
 

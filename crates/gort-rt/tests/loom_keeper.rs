@@ -9,7 +9,10 @@
 //!
 //! As in `loom_sched.rs`.
 //!
-//! Shown to fail, each with "deadlock":
+//! Shown to fail, each with "deadlock": either fence of `engage` and `tell` weaker than SeqCst; no second
+//! look in `engage`; `tell_slow` without waking the keeper, or an M, or sysmon; `mget` and `check` without
+//! telling sysmon; `handoffp` without `tell`, `do_without` without `check`; `keeper_until` left at 0 when the
+//! keeper's time has come; a keeper that was woken and does not know; news that are not told.
 
 #![allow(
     dead_code,
@@ -33,13 +36,16 @@ mod world;
 
 use world::{host, mem, stack, throw};
 
+use obj::m::M;
 use obj::p::P;
+use prim::Ordering::Relaxed;
 use prim::{FAR, check, nanotime};
 use sched::keeper::{tell, timer_added};
-use sched::state::SCHED;
+use sched::state::{SCHED, runqput};
 use sched::sysmon::sysmon;
+use sched::thread::REFUSE;
 use sched::wake::handoffp;
-use sched::worker::{life, releasep};
+use sched::worker::{acquirep, life, releasep, stopm};
 use world::{boot, finish, goroutine, m_with_a_p, quick, submit};
 
 fn p(id: usize) -> &'static P {
@@ -48,14 +54,14 @@ fn p(id: usize) -> &'static P {
 
 /// A goroutine sleeps for no time at all, on `pp`'s M: it is readied by the timer.
 fn go_to_sleep(pp: &'static P, gp: &'static obj::g::G) {
-    gp.submitted.store(1, prim::Ordering::Relaxed);
+    gp.submitted.store(1, Relaxed);
     pp.timers.add(gp);
     timer_added(nanotime(), Some(pp));
 }
 
 /// The same, by who goes on.
 fn set_timer(pp: &'static P, gp: &'static obj::g::G) {
-    gp.submitted.store(1, prim::Ordering::Relaxed);
+    gp.submitted.store(1, Relaxed);
     pp.timers.add(gp);
     tell(nanotime());
 }
@@ -75,7 +81,7 @@ fn set_while_the_last_m_goes_idle() {
 /// The same, when there is a timer already, for which the M will keep the time.
 #[test]
 fn set_while_an_m_becomes_the_keeper() {
-    check(2, || {
+    check(1, || {
         boot(2);
         p(0).timers.add_far(FAR);
         let (first, late) = (quick(), quick());
@@ -88,7 +94,7 @@ fn set_while_an_m_becomes_the_keeper() {
 /// The keeper looks again, for there is an earlier timer, and then there is another.
 #[test]
 fn set_while_the_keeper_looks_again() {
-    check(3, || {
+    check(1, || {
         boot(2);
         p(0).timers.add_far(FAR + 1);
         let late = quick();
@@ -104,7 +110,7 @@ fn set_while_the_keeper_looks_again() {
 /// A goroutine goes to sleep, and its M finds something else to do, for as long as the other sleeps.
 #[test]
 fn slept_while_other_work_comes() {
-    check(2, || {
+    check(1, || {
         boot(2);
         let late = quick();
         let sleeper = goroutine(move |mp| go_to_sleep(mp.pp(), late));
@@ -132,10 +138,36 @@ fn keeper_is_taken_for_other_work() {
     });
 }
 
+/// The keeper is taken for a P with work that is given away, so it does not look for any; later another
+/// timer is set for the same time.
+#[test]
+fn keeper_is_taken_for_a_p_with_work() {
+    check(1, || {
+        boot(2);
+        let (late, second) = (quick(), quick());
+        let long = goroutine(move |_| {
+            p(0).timers.fired.sleep();
+            set_timer(p(0), second);
+            second.ran.sleep();
+        });
+        let (mp, blocked) = (Box::leak(Box::new(M::new())), m_with_a_p());
+        acquirep(blocked, blocked.nextp.take().unwrap());
+        long.submitted.store(1, Relaxed);
+        runqput(blocked.pp(), long, true);
+        late.submitted.store(1, Relaxed);
+        p(0).timers.add(late);
+        host::start(sysmon);
+        host::start(move || handoffp(releasep(blocked)));
+        stopm(mp);
+        life(mp);
+        finish(&[long, late, second]);
+    });
+}
+
 /// One that sets a timer goes on until it has fired, when the keeper has been taken for it.
 #[test]
 fn set_by_one_that_goes_on() {
-    check(2, || {
+    check(1, || {
         boot(2);
         p(1).timers.add_far(FAR);
         let (first, late) = (quick(), quick());
@@ -149,12 +181,40 @@ fn set_by_one_that_goes_on() {
     });
 }
 
+/// The same when there is nobody to wake: both Ps are busy, the other until the timer has fired.
+#[test]
+fn set_while_all_are_busy() {
+    check(1, || {
+        boot(2);
+        let late = quick();
+        let long = goroutine(move |_| {
+            set_timer(p(0), late);
+            late.ran.sleep();
+        });
+        let busy = goroutine(move |_| p(0).timers.fired.sleep());
+        host::start(sysmon);
+        submit(long);
+        submit(busy);
+        finish(&[long, busy, late]);
+    });
+}
+
 /// A goroutine's P is given away, as before a blocking call, with a timer for which the goroutine waits
 /// in that call.
 #[test]
 fn p_given_away_with_a_timer() {
-    check(3, || {
-        boot(1);
+    given_away(3, 1);
+}
+
+/// The same while another P is idle.
+#[test]
+fn p_given_away_beside_an_idle_one() {
+    given_away(1, 2);
+}
+
+fn given_away(preemptions: usize, procs: usize) {
+    check(preemptions, move || {
+        boot(procs);
         let late = quick();
         let blocking = goroutine(move |mp| {
             go_to_sleep(mp.pp(), late);
@@ -163,5 +223,50 @@ fn p_given_away_with_a_timer() {
         });
         submit(blocking);
         finish(&[blocking, late]);
+    });
+}
+
+/// The same when the machine refuses a thread, and the goroutine's does not come back before.
+#[test]
+fn thread_refused() {
+    check(3, || {
+        boot(1);
+        REFUSE.store(2, Relaxed);
+        let late = quick();
+        let mp = m_with_a_p();
+        SCHED.lock().mcount += 1;
+        host::start(sysmon);
+        acquirep(mp, mp.nextp.take().unwrap());
+        go_to_sleep(mp.pp(), late);
+        handoffp(releasep(mp));
+        p(0).timers.fired.sleep();
+        stopm(mp);
+        life(mp);
+        finish(&[late]);
+    });
+}
+
+/// A goroutine goes to sleep with a timer at another P, and its M has something else to do, for as long.
+#[test]
+fn slept_with_a_timer_elsewhere() {
+    check(1, || {
+        boot(2);
+        let late = quick();
+        late.submitted.store(1, Relaxed);
+        let sleeper = goroutine(move |mp| {
+            p(0).timers.add(late);
+            timer_added(nanotime(), Some(mp.pp()));
+        });
+        let long = goroutine(move |_| late.ran.sleep());
+        host::start(sysmon);
+        let mp = m_with_a_p();
+        let Some(pp) = mp.nextp.get() else { unreachable!() };
+        assert!(!std::ptr::eq(pp, p(0)));
+        for gp in [sleeper, long] {
+            gp.submitted.store(1, Relaxed);
+            runqput(pp, gp, false);
+        }
+        life(mp);
+        finish(&[sleeper, long, late]);
     });
 }

@@ -3,7 +3,8 @@
 //!
 //! Shown to fail: `Relaxed` for the Release or the Acquire: the count is too low. No `light_fence`, or no
 //! `membarrier`: "deadlock". "Somebody" not said again by who has slept: "exceeded maximum number of
-//! branches".
+//! branches". One woken also when somebody sleeps who holds locks: "deadlock" in `one_needs_another`.
+//! The same if wake-ups are not counted.
 //!
 //! What makes it quick, the release without a fence, is in `tso_latch.rs`.
 
@@ -55,6 +56,37 @@ fn count<const N: usize>(threads: u32, turns: u32) {
         latch.acquire();
         assert_eq!(count.load(Relaxed), threads * turns);
     }
+}
+
+/// One holds a lock and sleeps for a second; who holds a third waits for the first, and another sleeps
+/// for the third.
+#[test]
+fn one_needs_another() {
+    check(2, || {
+        let locks: Arc<[Latch; 3]> = Arc::new(std::array::from_fn(|_| Latch::new()));
+        let both = |one: usize, other: usize| {
+            let locks = locks.clone();
+            move || {
+                locks[one].acquire();
+                locks[other].acquire_another();
+                locks[other].release();
+                locks[one].release();
+            }
+        };
+        let alone = |one: usize| {
+            let locks = locks.clone();
+            move || {
+                locks[one].acquire();
+                locks[one].release();
+            }
+        };
+        let others =
+            [thread::spawn(both(1, 2)), thread::spawn(both(0, 1)), thread::spawn(alone(0))];
+        alone(2)();
+        for other in others {
+            other.join().unwrap();
+        }
+    });
 }
 
 #[test]

@@ -73,8 +73,11 @@ impl Shared {
     }
 }
 
+/// What a thread does.
+type Body = fn(&Shared);
+
 /// Each of `others` on a party of its own, and `here` on this one.
-fn run(others: &'static [(Kind, fn(&Shared))], here: fn(&Shared)) -> Arc<Shared> {
+fn run(others: &'static [(Kind, Body)], here: Body) -> Arc<Shared> {
     let shared = Shared::new();
     let others: Vec<_> = others
         .iter()

@@ -8,6 +8,11 @@
 //! queues not left: a stack is used that is no more. The sender of a promise woken before its receiver
 //! has parked: "readied while on its stack". A select that takes a broken promise for kept: it returns
 //! a value that is none.
+//!
+//! # Safety
+//!
+//! The models select into a place of their own, and keep or break each promise at the channel that made
+//! it.
 
 #![allow(
     dead_code,
@@ -64,8 +69,8 @@ fn choose(sides: &[Side<'_>], how: How) -> Option<Done> {
         // SAFETY: a value has been received.
         (Chosen::Received, _) => Done::Received(i, unsafe { place.assume_init() }),
         (Chosen::Closed, _) => Done::Closed(i),
-        // SAFETY: made for this channel.
         (Chosen::Send(promise), Send(channel, item)) => {
+            // SAFETY: made for this channel.
             match unsafe { channel.keep(promise, *item) } {
                 Ok(()) => Done::Sent(i),
                 Err(_) => Done::Closed(i),

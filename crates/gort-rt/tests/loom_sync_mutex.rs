@@ -6,8 +6,9 @@
 //! spinner: "deadlock". Without setting `WOKEN` by waking, or waking although it is set, or letting go
 //! of a lock that is handed on: two have it. `STARVING` left by the last, or without counting it out:
 //! "nobody is left". `STARVING` cleared by the last to wait by a load and a store, or not by the last to
-//! give up; who gives up not counted out, or although somebody is about to wake it; a lock handed on when
-//! all have given up: "nobody is left", or "deadlock". `try_lock` that does not look at `LOCKED` while it is handed on: "it is locked".
+//! give up; who gives up not counted out, or although somebody is about to wake it; a lock handed on
+//! when all have given up: "nobody is left", or "deadlock". `try_lock` that does not look at `LOCKED`
+//! while the lock is handed on: "it is locked".
 
 #![allow(
     dead_code,
@@ -181,23 +182,32 @@ fn give_up(others: &'static [(Kind, Option<u64>)], again: bool) {
     assert!(shared.mutex.try_lock(), "it is free, and nobody is left");
 }
 
-/// A time that does not come by itself: the timer fires at any time.
-const SOME_TIME: Option<u64> = Some(u64::MAX);
+/// A time that comes: a goroutine's alarm rings whenever it likes, a thread's as soon as it sleeps.
+const fn patience(kind: Kind) -> Option<u64> {
+    match kind {
+        Goroutine => Some(u64::MAX),
+        Thread => Some(prim::FAR / 2),
+    }
+}
 
 #[test]
 fn one_gives_up() {
     for tick in [0, LONG] {
-        under(tick, 0, || check(3, || give_up(&[(Goroutine, SOME_TIME)], true)));
-        under(tick, 0, || check(3, || give_up(&[(Thread, SOME_TIME)], true)));
+        for kind in [Goroutine, Thread] {
+            let one = Vec::leak(vec![(kind, patience(kind))]);
+            under(tick, 0, || check(3, || give_up(one, true)));
+        }
     }
 }
 
 #[test]
 fn one_gives_up_and_another_does_not() {
     for tick in [0, LONG] {
-        for kind in [(Goroutine, None), (Thread, None)] {
-            let others: &'static _ = Box::leak(Box::new([(Goroutine, SOME_TIME), kind]));
-            under(tick, 0, || check(2, || give_up(others, true)));
+        for leaves in [Goroutine, Thread] {
+            for stays in [Goroutine, Thread] {
+                let others = Vec::leak(vec![(leaves, patience(leaves)), (stays, None)]);
+                under(tick, 0, || check(2, || give_up(others, true)));
+            }
         }
     }
 }
@@ -206,7 +216,8 @@ fn one_gives_up_and_another_does_not() {
 fn two_give_up() {
     for tick in [0, LONG] {
         under(tick, 0, || {
-            check(2, || give_up(&[(Goroutine, SOME_TIME), (Goroutine, SOME_TIME)], false));
+            const OTHERS: &[(Kind, Option<u64>)] = &[(Goroutine, patience(Goroutine)); 2];
+            check(2, || give_up(OTHERS, false));
         });
     }
 }

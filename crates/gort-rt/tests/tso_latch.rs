@@ -4,7 +4,13 @@
 //! Shown to fail: no `membarrier`, or the word that says "somebody" stored after it, or read before the
 //! release: "deadlock". "Somebody" not said again by who has slept: a run without an end.
 
-#![allow(dead_code, unused_imports, reason = "the models use parts of the files they include")]
+#![allow(
+    dead_code,
+    unused_imports,
+    clippy::let_unit_value,
+    clippy::reversed_empty_ranges,
+    reason = "the models use parts of the files they include, with less around them"
+)]
 
 #[path = "../src/lock/latch.rs"]
 mod latch;

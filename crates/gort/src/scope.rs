@@ -8,6 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::builder::Builder;
+use crate::context::{Cancel, Context, background};
 use crate::join::{GoId, Inner};
 use gort_rt::Completion;
 use std::marker::PhantomData;
@@ -21,9 +22,19 @@ pub(crate) struct ScopeData {
     running: AtomicUsize,
     panicked: AtomicBool,
     over: Completion,
+    context: Context,
+    /// Cancels the context, if that is the scope's own.
+    cancel: Option<Cancel>,
 }
 
 impl ScopeData {
+    /// Somebody has panicked: the others need not go on.
+    pub(crate) fn cancel(&self) {
+        if let Some(cancel) = &self.cancel {
+            cancel.cancel();
+        }
+    }
+
     /// A task of the scope is no more.
     pub(crate) fn leave(&self, panicked: bool) {
         if panicked {
@@ -64,13 +75,26 @@ pub fn scope<'env, F, T>(f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
 {
+    run(background(), None, f)
+}
+
+/// [`scope`] with a context, in which a panic cancels as well.
+pub(crate) fn run<'env, F, T>(context: Context, cancel: Option<Cancel>, f: F) -> T
+where
+    F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+{
     let data = Arc::new(ScopeData {
         running: AtomicUsize::new(1),
         panicked: AtomicBool::new(false),
         over: Completion::new(),
+        context,
+        cancel,
     });
     let scope = Scope { data: Arc::clone(&data), scope: PhantomData, env: PhantomData };
     let result = catch_unwind(AssertUnwindSafe(|| f(&scope)));
+    if result.is_err() {
+        data.cancel();
+    }
     data.leave(false);
     data.over.wait();
     match result {
@@ -83,6 +107,10 @@ where
 }
 
 impl<'scope> Scope<'scope, '_> {
+    pub(crate) fn context(&'scope self) -> &'scope Context {
+        &self.data.context
+    }
+
     /// Starts a goroutine in the scope. `go` for `std::thread::Scope`'s `spawn`.
     ///
     /// # Panics

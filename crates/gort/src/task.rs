@@ -147,7 +147,7 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         let task: *mut Task<F, T> = std::ptr::with_exposed_provenance_mut(task);
         // SAFETY: until it has completed the goroutine is the task's user; the rest is what handles
         // never change.
-        let (stage, scoped) = unsafe { ((*task).stage.get(), (*task).scope.is_some()) };
+        let (stage, scope) = unsafe { ((*task).stage.get(), (*task).scope.as_deref()) };
         // SAFETY: as above.
         let Stage::Closure(closure) = (unsafe { replace(&mut *stage, Stage::Nothing) }) else {
             return;
@@ -157,10 +157,11 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         let result = catch_unwind(AssertUnwindSafe(closure)).map_err(|payload| {
             if !goexit::is_goexit(&*payload) {
                 panic::reached_the_root(&*payload);
+                scope.inspect(|scope| scope.cancel());
             }
             payload
         });
-        let unseen = !scoped && gp.done().is_detached();
+        let unseen = scope.is_none() && gp.done().is_detached();
         if unseen {
             // Nobody is left to take it: drop it while this goroutine's thread-locals are there.
             discard(result);

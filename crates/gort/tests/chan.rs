@@ -295,9 +295,9 @@ fn what_errors_say() {
     let said = |error: &dyn Error| (error.to_string(), format!("{error:?}"));
     let pair = |text: &str, debug: &str| (text.to_owned(), debug.to_owned());
     let closed = "sending on a disconnected channel";
-    assert_eq!(said(&SendError(1)), pair(closed, "SendError(..)"));
-    assert_eq!(said(&TrySendError::Disconnected(1)), pair(closed, "Disconnected(..)"));
-    assert_eq!(said(&TrySendError::Full(1)), pair("sending on a full channel", "Full(..)"));
+    assert_eq!(said(&SendError(1)), pair(closed, "\"SendError(..)\""));
+    assert_eq!(said(&TrySendError::Disconnected(1)), pair(closed, "\"Disconnected(..)\""));
+    assert_eq!(said(&TrySendError::Full(1)), pair("sending on a full channel", "\"Full(..)\""));
     let ended = "receiving on an empty and disconnected channel";
     assert_eq!(said(&RecvError), pair(ended, "RecvError"));
     assert_eq!(said(&TryRecvError::Disconnected), pair(ended, "Disconnected"));

@@ -9,13 +9,18 @@ mod support;
 use gort::sync::Mutex;
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::Duration;
+use support::storm::storm;
 use support::{PROCS, mixed};
+
+/// So long that whoever waits is sometimes woken in time.
+const SHORT: Duration = Duration::from_micros(20);
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Op {
     /// Returned with the lock. The value was this; it is one more afterwards.
     Lock(usize),
-    /// Whether it got it, and the value as above.
+    /// Whether it got it, at once or soon, and the value as above. If not, it was locked.
     Try(Option<usize>),
     Unlock,
 }
@@ -73,12 +78,16 @@ fn record(procs: usize, goroutines: usize, threads: usize, seed: usize) -> Vec<E
         let mut own = Vec::new();
         for round in 0..3 {
             let mut guard = None;
-            let tries = (i + round + seed).is_multiple_of(3);
             own.push(timed(&mut || {
-                guard = if tries { lock.try_lock() } else { Some(lock.lock()) };
+                let kind = (i + round + seed) % 4;
+                guard = match kind {
+                    0 => lock.try_lock(),
+                    1 => lock.try_lock_for(SHORT),
+                    _ => Some(lock.lock()),
+                };
                 let was = guard.as_deref_mut().map(|value| std::mem::replace(value, *value + 1));
                 match was {
-                    Some(was) if !tries => Op::Lock(was),
+                    Some(was) if kind > 1 => Op::Lock(was),
                     was => Op::Try(was),
                 }
             }));
@@ -97,15 +106,25 @@ fn record(procs: usize, goroutines: usize, threads: usize, seed: usize) -> Vec<E
     history.into_inner().unwrap()
 }
 
-#[test]
-fn histories_are_linear() {
+fn all_are_linear(seeds: usize) {
     for procs in PROCS {
-        for seed in 0..150 {
+        for seed in 0..seeds {
             let (goroutines, threads) = [(4, 0), (3, 1), (8, 0), (2, 2)][seed % 4];
             let history = record(procs, goroutines, threads, seed);
             assert!(is_linear(&history), "{history:#?}");
         }
     }
+}
+
+#[test]
+fn histories_are_linear() {
+    all_are_linear(150);
+}
+
+#[test]
+fn histories_are_linear_in_a_storm() {
+    let _storm = storm(Some(5000));
+    all_are_linear(50);
 }
 
 /// The search itself says no where it should.

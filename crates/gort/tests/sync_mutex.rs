@@ -192,3 +192,19 @@ fn a_reentrant_one_keeps_others_out() {
         drop(guard);
     });
 }
+
+/// What std's are is not lost: a panic beside them can be caught.
+#[test]
+fn what_has_no_value_is_unwind_safe() {
+    fn is<T: std::panic::UnwindSafe + std::panic::RefUnwindSafe + Send + Sync>() {}
+    is::<gort::sync::Barrier>();
+    is::<gort::sync::Condvar>();
+    is::<gort::sync::Once>();
+    is::<gort::sync::OnceLock<i32>>();
+    is::<gort::sync::LazyLock<i32>>();
+    is::<gort::sync::Semaphore>();
+    is::<gort::sync::WaitGroup>();
+    is::<gort::sync::RawMutex>();
+    is::<gort::sync::RawRwLock>();
+    is::<gort::sync::RawGoId>();
+}

@@ -159,6 +159,17 @@ fn a_lazy_value_is_made_when_it_is_used() {
 }
 
 #[test]
+fn a_lazy_value_may_be_changed_by_who_has_it_alone() {
+    let mut lazy = LazyLock::new(|| 1);
+    assert_eq!(LazyLock::get(&lazy), None);
+    assert_eq!(LazyLock::get_mut(&mut lazy), None);
+    *LazyLock::force_mut(&mut lazy) += 1;
+    *lazy += 1;
+    assert_eq!(LazyLock::get(&lazy), Some(&3));
+    assert_eq!(LazyLock::get_mut(&mut lazy), Some(&mut 3));
+}
+
+#[test]
 fn a_lazy_value_that_could_not_be_made_never_is() {
     let _quiet = quiet();
     let lazy = LazyLock::<i32, _>::new(|| panic!("{ON_PURPOSE}"));

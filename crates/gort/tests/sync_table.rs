@@ -2,10 +2,12 @@
 
 mod support;
 
-use gort_rt::WaitReason;
+use gort::syscall::raw;
+use gort::syscall::types::Timespec;
 use gort_rt::sync::{Place, Wait, park_at, wake_at};
+use gort_rt::{WaitReason, pinned};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
-use support::{PROCS, mixed};
+use support::{PROCS, mixed, on_one_p};
 
 fn wait(address: usize, arg: usize) -> Wait {
     Wait { address, place: Place::Back, arg, reason: WaitReason::Park }
@@ -93,4 +95,20 @@ fn threads_among_them() {
     for procs in PROCS {
         each_is_woken_once(procs, &in_one_part(10), 3, 10);
     }
+}
+
+/// A thread that sleeps behind the runtime's back has its P taken. Its goroutine may come here before it
+/// has another.
+#[test]
+fn who_has_no_p_and_nothing_to_wait_for_goes_on() {
+    on_one_p(|| {
+        for _ in 0..5 {
+            let queued = gort::go(|| ());
+            while pinned(|p| p).is_some() {
+                let _ = raw::nanosleep(&Timespec { sec: 0, nsec: 1_000_000 }, None);
+            }
+            assert!(!park_at(wait(1, 0), || false, || ()));
+            queued.join().unwrap();
+        }
+    });
 }

@@ -204,7 +204,7 @@ fn those_who_give_up_a_semaphore_do_not_disturb_the_others() {
                 for round in 0..60 {
                     let patience = Duration::from_micros((i as u64 * 7 + round * 13) % 200);
                     let n = (i + round as usize) % 5;
-                    if (i + round as usize) % 3 == 0 {
+                    if (i + round as usize).is_multiple_of(3) {
                         semaphore.acquire(n);
                     } else if !semaphore.try_acquire_for(n, patience) {
                         continue;

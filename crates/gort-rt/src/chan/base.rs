@@ -256,7 +256,7 @@ impl Base {
 
 /// A send that has been chosen to happen, before its value is made.
 ///
-/// Must be kept or broken ([`Hchan::keep`], [`AnyChannel::renege`]), or somebody waits for ever.
+/// Must be kept or broken (`Hchan::keep`, `AnyChannel::renege`), or somebody waits for ever.
 #[derive(Debug)]
 #[must_use]
 pub struct Promise(pub(crate) Due);

@@ -8,8 +8,8 @@
 //! # The protocol
 //!
 //! A channel has one lock, a buffer, and two queues, of those who wait to send and of those who wait
-//! to receive ([`hchan`]). Who waits has an entry (`sudog`) on its own stack, with the address of the
-//! value or of the place for it ([`waitq`]). Whoever comes to the other end takes the first out of
+//! to receive (`hchan.rs`). Who waits has an entry (`sudog`) on its own stack, with the address of the
+//! value or of the place for it (`waitq.rs`). Whoever comes to the other end takes the first out of
 //! the queue, copies the value straight from stack to stack, and wakes it: it finds everything done.
 //! So nobody waits to receive while there is a value, and nobody to send while there is a free place.
 //!
@@ -30,7 +30,7 @@
 //! # Designs rejected
 //!
 //! The buffer as a lock-free queue, as in crossbeam-channel: the queues of those who wait need a lock
-//! anyway, an operation is a single locked instruction here, too ([`Latch`](crate::lock)), and under
+//! anyway, an operation is a single locked instruction here, too (`lock/latch.rs`), and under
 //! a lock closing, hand-over and select are as simple as they sound. Values in boxes for a select
 //! that receives without a buffer: the place for it is on the stack.
 

@@ -296,7 +296,7 @@ fn lock_all<'h>(cases: &[Case<'_>], held: &'h [Held]) -> &'h [Held] {
     let held = order(held.split_at_checked(count).map_or(held, |(used, _)| used));
     for latch in held {
         // SAFETY: of a case's channel.
-        unsafe { (*latch.get()).acquire() };
+        unsafe { (*latch.get()).acquire_another() };
     }
     held
 }

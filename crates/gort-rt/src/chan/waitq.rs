@@ -172,6 +172,7 @@ pub(crate) fn release(held: &[Held]) {
 }
 
 /// What is left to do when nobody is on the stack of who parks any more.
+#[derive(Clone, Copy)]
 struct Parting<'a> {
     held: &'a [Held],
     wakes: Wakes,
@@ -179,18 +180,18 @@ struct Parting<'a> {
 }
 
 impl Parting<'_> {
-    /// Once the last latch is free, or the last party woken, the stack that this lies on may be in
-    /// use again. Not before: who parked with several takes each of them when it comes back.
-    fn part(&self) {
-        let Parting { held, wakes, .. } = *self;
-        release(held);
-        wakes.wake_all();
+    /// Once the last latch is free, or the last party woken, the frame that `held` lies in may be gone.
+    /// Not before: who parked with several takes each of them when it comes back.
+    fn part(self) {
+        release(self.held);
+        self.wakes.wake_all();
     }
 }
 
 fn commit(gp: &'static G, parting: usize) -> bool {
     // SAFETY: on the stack of who has just parked, in `park`.
-    let parting = unsafe { &*core::ptr::with_exposed_provenance::<Parting<'_>>(parting) };
+    // Read at once: when the alarm is set it may ring, and the frame of `park_until` be gone.
+    let parting = unsafe { *core::ptr::with_exposed_provenance::<Parting<'_>>(parting) };
     let goes_on = parting.alarm.is_none_or(|(waiter, when)| set_alarm(gp, waiter, when));
     parting.part();
     goes_on

@@ -24,6 +24,12 @@
 //! and the word says "nobody". But whoever has slept says "somebody" again before it takes its lock,
 //! so when it lets go the next is woken. Meanwhile the others let go without a system call.
 //!
+//! The one that is woken may be another lock's, and sleep on; whoever has that lock wakes the next. But
+//! if the one that should have been woken holds locks itself, that may never be: the other lock's
+//! holder may wait for one of those. So who sleeps with locks held has the word say so, and then all
+//! are woken. The wake-ups are counted in the word, so nobody falls asleep who has missed one because
+//! somebody else has come to sleep since.
+//!
 //! The words are in a table because once a lock is free, whoever takes it next may free the memory
 //! that it is in, and the releaser must not look there any more.
 //!
@@ -53,8 +59,12 @@ global! {
     static SLEEPERS: [AtomicU32; BUCKETS] = zeros();
 }
 
-const NOBODY: u32 = 0;
+/// Somebody sleeps.
 const SOMEBODY: u32 = 1;
+/// Somebody sleeps for whom others may wait.
+const SOMEBODY_WITH_LOCKS: u32 = 2;
+/// The lower bits of a word. The upper ones count wake-ups.
+const WHO: u32 = SOMEBODY | SOMEBODY_WITH_LOCKS;
 
 /// See the module.
 #[derive(Debug)]
@@ -67,14 +77,24 @@ impl Latch {
         }
     }
 
-    /// Takes it. `locks` is raised.
+    /// Takes it. `locks` is raised, and no other is held.
     #[inline(always)]
     pub(crate) fn acquire(&self) {
+        self.acquire_as(SOMEBODY);
+    }
+
+    /// Takes it, by whoever may hold others, of lower addresses. `locks` is raised.
+    pub(crate) fn acquire_another(&self) {
+        self.acquire_as(SOMEBODY_WITH_LOCKS);
+    }
+
+    #[inline(always)]
+    fn acquire_as(&self, who: u32) {
         if cfg!(debug_assertions) && m::current().is_some_and(|mp| mp.ranks.get() != 0) {
             crate::throw::throw("a channel's lock taken while holding one of the scheduler's");
         }
         if !self.try_acquire() {
-            self.acquire_slow();
+            self.acquire_slow(who);
         }
     }
 
@@ -86,7 +106,7 @@ impl Latch {
 
     #[cold]
     #[inline(never)]
-    fn acquire_slow(&self) {
+    fn acquire_slow(&self, who: u32) {
         for _ in 0..SPINS {
             if self.0.load(Ordering::Relaxed) == FREE && self.try_acquire() {
                 return;
@@ -95,12 +115,12 @@ impl Latch {
         }
         let sleepers = sleepers(self);
         loop {
-            sleepers.store(SOMEBODY, Ordering::Relaxed);
+            let said = sleepers.fetch_or(who, Ordering::Relaxed) | who;
             let seen = membarrier();
             if self.try_acquire() {
                 return;
             }
-            let _ = futex_wait(sleepers, SOMEBODY, if seen { None } else { Some(&DOZE) });
+            let _ = futex_wait(sleepers, said, if seen { None } else { Some(&DOZE) });
         }
     }
 
@@ -111,7 +131,7 @@ impl Latch {
         // Release: pairs with the Acquire in `try_acquire`.
         self.0.store(FREE, Ordering::Release);
         light_fence();
-        if sleepers.load(Ordering::Relaxed) != NOBODY {
+        if sleepers.load(Ordering::Relaxed) & WHO != 0 {
             wake(sleepers);
         }
     }
@@ -120,9 +140,18 @@ impl Latch {
 #[cold]
 #[inline(never)]
 fn wake(sleepers: &AtomicU32) {
-    // If somebody has come to sleep since it was read, that one wakes, or who does says so again.
-    sleepers.store(NOBODY, Ordering::Relaxed);
-    let _ = futex_wake(sleepers, 1);
+    let mut said = sleepers.load(Ordering::Relaxed);
+    while said & WHO != 0 {
+        let next = (said | WHO).wrapping_add(1);
+        match sleepers.compare_exchange(said, next, Ordering::Relaxed, Ordering::Relaxed) {
+            Ok(_) => {
+                let all = said & SOMEBODY_WITH_LOCKS != 0;
+                let _ = futex_wake(sleepers, if all { i32::MAX } else { 1 });
+                return;
+            }
+            Err(now) => said = now,
+        }
+    }
 }
 
 /// What says whether somebody sleeps for `latch`.

@@ -8,14 +8,11 @@ use crate::netpoll;
 use crate::obj::g::G;
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
-use crate::prim::{Ordering, fence, nap};
+use crate::prim::{Ordering, ROUNDS, fence, nap};
 
 /// In so many rounds each of the global queues and the ring goes first once, or two goroutines that keep
 /// readying each other by way of `next` would starve them. Go's number for the global queue.
 const FAIR_TICKS: usize = 61;
-
-/// Rounds of looking at every other P.
-const STEAL_ROUNDS: usize = 4;
 
 /// Nanoseconds to sleep before taking what a running P has in front. The kernel makes some 50
 /// microseconds of it. Who sleeps here counts as spinning all the while, and takes nothing from two
@@ -104,8 +101,8 @@ fn spin(mp: &'static M, pp: &'static P) -> Option<&'static G> {
         }
         becomespinning(mp);
     }
-    for round in 0..STEAL_ROUNDS {
-        let last = round == STEAL_ROUNDS - 1;
+    for round in 0..ROUNDS {
+        let last = round == ROUNDS - 1;
         for victim in victims(pp.cheaprand()) {
             if SCHED.stopping() {
                 return None;

@@ -23,8 +23,9 @@
 //! - who becomes the keeper writes `keeper_until`, fences, and reads every heap's `next` once more.
 //!
 //! `keeper_until` is 0 while a keeper is awake that is about to look again, and [`NEVER`] if there is
-//! none. Whoever takes the keeper for other work tells sysmon what it would have woken for. So does an
-//! M that has looked for work and found some, when there is no keeper.
+//! none. Whoever takes the keeper for other work tells sysmon what it would have woken for. When there is
+//! no keeper, so does an M that has looked for work and found some, and whoever is refused the thread
+//! for one.
 //!
 //! A goroutine that goes to sleep mostly leaves its M without work, which then finds out about the
 //! timer by itself: so on g0 there is only a note in the P, and somebody is told when it turns out
@@ -133,17 +134,23 @@ pub(crate) fn rouse(mp: &'static M) {
     }
 }
 
-/// When sysmon has to look for timers that are due: it leaves the keeper some time.
+/// When sysmon has to look for timers that are due. It leaves the keeper some time, unless all Ps are
+/// busy: then so are the CPUs, and the kernel lets the keeper wait for longer than sysmon (`eager.rs`).
 pub(crate) fn watch() -> u64 {
     let first = earliest();
-    if until() <= first { first.saturating_add(GRACE) } else { first }
+    let kept = until() <= first && SCHED.npidle.load(Ordering::Relaxed) != 0;
+    if kept { first.saturating_add(GRACE) } else { first }
 }
 
-/// An M that has looked for work has found some: it does not become the keeper.
+/// Whether a timer is due before anybody wakes for it.
+pub(crate) fn is_needed() -> bool {
+    earliest() < until()
+}
+
+/// An M that could have become the keeper does not: it has found work, or could not be had.
 pub(crate) fn check() {
-    let when = earliest();
-    if when < until() {
-        sysmon::hurry_until(when);
+    if is_needed() {
+        sysmon::hurry_until(earliest());
     }
 }
 
@@ -153,6 +160,8 @@ impl Lists {
         self.midle.pop().or_else(|| {
             let mp = self.keeper.take()?;
             let when = SCHED.keeper_until.swap(NEVER, Ordering::Relaxed);
+            // SeqCst: between `keeper_until` and how long sysmon naps, as `nap` has it the other way round.
+            fence(Ordering::SeqCst);
             sysmon::hurry_until(when);
             Some(mp)
         })
@@ -216,7 +225,7 @@ impl Lists {
 pub(crate) fn stopm(mp: &'static M) {
     let mut again = false;
     loop {
-        if earliest() < until() || again {
+        if is_needed() || again {
             SCHED.ps().for_each(|pp| pp.timers.settle());
         }
         let mut lists = SCHED.lock();

@@ -42,6 +42,7 @@ pub(crate) mod boot;
 pub(crate) mod cgo;
 pub(crate) mod completion;
 pub(crate) mod door;
+mod eager;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod fire;

@@ -314,9 +314,8 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
             // SAFETY: `gopark` stored a `Commit` here.
             let commit: Commit = unsafe { core::mem::transmute::<usize, Commit>(commit) };
             if !commit(gp, gp.after_arg.get()) {
-                gp.status.readied();
-                runqput(mp.pp(), gp, true);
-                wake_another();
+                // The M may have no P: its own was taken before the goroutine parked.
+                goready_raised(gp);
             }
         }
     }

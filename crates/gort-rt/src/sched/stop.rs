@@ -17,7 +17,7 @@ use super::state::{Lists, MAX_PROCS, SCHED};
 use super::sysmon;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
-use super::{door, preempt};
+use super::{door, keeper, preempt};
 use crate::obj::m::{self, M};
 use crate::obj::p::{P, PStatus};
 use crate::prim::{AtomicU32, Ordering};
@@ -147,6 +147,8 @@ fn start(mp: Option<&'static M>) {
         }
     }
     wakep();
+    // A P may have been stopped before anybody was told about its timers.
+    keeper::check();
 }
 
 /// Makes there be `count` Ps, all stopped. The world is stopped, or has not begun.

@@ -18,7 +18,8 @@
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
 //! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
-//! until an M gets a P. And when a timer is due.
+//! until an M gets a P; but not if the machine refuses a thread for what is to be done. And when a timer
+//! is due.
 //!
 //! # Safety
 //!
@@ -26,6 +27,7 @@
 
 #![allow(unsafe_code)]
 
+use super::eager;
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
@@ -57,8 +59,8 @@ const WATCHFUL: u64 = MILLI;
 const URGENT: u64 = 50 * MICRO;
 /// Looks in vain before the time between them grows.
 const EAGER: u32 = 50;
-/// Looks at nothing but idle Ps before the long sleep; the time between them doubles.
-const IDLE: u32 = 3;
+/// As many looks that find nothing but idle Ps, and the long sleep begins; the time between them doubles.
+const IDLE: u32 = 4;
 
 /// How much CPU time a goroutine that was asked to yield may use before its P is taken.
 const PATIENCE: u64 = 2 * MILLI;
@@ -88,13 +90,13 @@ pub(crate) fn start() -> Result<(), Errno> {
 unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
+    eager::become_eager();
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
     loop {
         nap(delay);
-        idle = if all_idle() { idle + 1 } else { 0 };
-        if idle > IDLE {
-            sleep();
+        idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
+        if idle == IDLE && sleep() {
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
@@ -146,11 +148,12 @@ fn all_idle() -> bool {
     SCHED.stopping() || SCHED.npidle.load(Ordering::Relaxed) as usize >= SCHED.procs()
 }
 
-/// Sleeps until an M gets a P.
-fn sleep() {
+/// Sleeps until an M gets a P, unless some are not idle, or something is to be done for which there is
+/// no M; whether it has.
+fn sleep() -> bool {
     let lists = SCHED.lock();
-    if !all_idle() {
-        return;
+    if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
+        return false;
     }
     SCHED.sysmonnote.clear();
     // Under the lock, as every P that stops being idle is.
@@ -158,6 +161,7 @@ fn sleep() {
     drop(lists);
     SCHED.sysmonnote.sleep();
     SCHED.sysmonnote.clear();
+    true
 }
 
 /// An M has got a P while sysmon sleeps.
@@ -170,7 +174,8 @@ pub(crate) fn awaken() {
 
 /// What a look has come to.
 struct Found {
-    /// A P was taken or somebody was asked to yield.
+    /// A P was taken. Not for those asked to yield, or time that has come: sysmon must use little of the
+    /// CPU, or the kernel has it wait (`eager.rs`).
     acted: bool,
     /// Somebody runs without a P.
     strays: bool,
@@ -218,7 +223,6 @@ fn look(now: u64) -> Found {
         wakep();
     }
     if keeper::watch() <= now {
-        found.acted = true;
         fire_all(None, now);
     }
     if netpoll::is_awaited() && SCHED.keeper_polls.load(Ordering::Relaxed) == 0 {
@@ -233,7 +237,6 @@ fn look(now: u64) -> Found {
         match judge(pp, now) {
             Verdict::Leave(within) => found.within = found.within.min(within),
             Verdict::Ask => {
-                found.acted = true;
                 found.within = found.within.min(URGENT);
             }
             Verdict::Take(why) => {

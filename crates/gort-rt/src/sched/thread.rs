@@ -6,6 +6,7 @@
 
 #![allow(unsafe_code)]
 
+use super::eager::plainly;
 use super::worker;
 use crate::host;
 use crate::obj::g::current;
@@ -25,7 +26,7 @@ pub(super) fn start(mp: &'static M) -> Result<(), Errno> {
         // SAFETY: see the module.
         Some(gp) => unsafe { switch::systemstack(begin, arg, gp.mp().g0_sp.get(), gp.sp.as_ptr()) },
         // SAFETY: as below.
-        None => unsafe { begin(arg) },
+        None => plainly(|| unsafe { begin(arg) }),
     };
     if number == 0 { Ok(()) } else { Err(Errno::from_raw(number as i32)) }
 }

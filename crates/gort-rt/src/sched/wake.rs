@@ -129,10 +129,12 @@ fn do_without(mut lists: Guard<'_, Lists>, pp: &'static P, spinning: bool) {
     }
     give_back(&mut lists, pp);
     // An M that has gone to sleep meanwhile has not seen what was queued here.
-    if let Some((mp, pp)) = lists.pair() {
-        drop(lists);
+    let pair = lists.pair();
+    drop(lists);
+    if let Some((mp, pp)) = pair {
         rouse(mp, pp, false);
     }
+    keeper::check();
 }
 
 /// What `pp` had queued must not wait for the thread that could not be had.
@@ -194,6 +196,8 @@ pub(crate) fn handoffp(pp: &'static P) {
         drop(lists);
         return startm(pp, false);
     }
+    // Its M may have left without looking at the timers: see below.
+    pp.timer_news.set(0);
     lists.pidleput(pp);
     drop(lists);
     // SeqCst: as in `find::go_idle`. What was queued while all Ps were busy and nobody looked.
@@ -201,8 +205,6 @@ pub(crate) fn handoffp(pp: &'static P) {
     if super::find::work_somewhere() {
         wakep();
     }
-    // Its M may have left without looking at the timers.
-    pp.timer_news.set(0);
     if pp.timers.next() != NEVER {
         keeper::tell(pp.timers.next());
     }

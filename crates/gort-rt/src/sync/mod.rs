@@ -1,5 +1,5 @@
 //! Where goroutines and threads wait for one another: a table of waiters by address, and semaphores,
-//! mutexes and read-write locks on it. Go: `runtime/sema.go`, `internal/sync`, `sync/rwmutex.go`.
+//! mutexes, read-write locks and conditions on it. Go: `runtime/sema.go`, `internal/sync`, `sync/rwmutex.go`.
 //!
 //! # The problem
 //!
@@ -27,12 +27,14 @@
 
 #![allow(unsafe_code)]
 
+mod cond;
 mod mutex;
 mod rwmutex;
 mod sema;
 mod timed;
 mod waiters;
 
+pub use cond::Cond;
 pub use mutex::Mutex;
 pub use rwmutex::{RwMutex, TooMany};
 pub use sema::{semacquire, semacquire_until, semhandoff, semrelease};
@@ -150,7 +152,8 @@ impl<C: FnOnce() -> bool, P: FnOnce()> Entry<C, P> {
 ///
 /// `check` is called under the lock that wakers take, too; if it says `false` there is no waiting.
 /// `parted` is called once the waiter can be found. On a goroutine both are called when its stack has
-/// been left: they may change words, wake others, and nothing else; `check` not even wake.
+/// been left: they may change words, wake others, and nothing else; `check` not even wake. When `parted`
+/// is called the waiter may be awake already, and gone: it must not use what is on the waiter's stack.
 ///
 /// What waits: the goroutine, or the thread if it is an ordinary one.
 #[inline]

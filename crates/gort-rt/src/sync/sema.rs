@@ -45,7 +45,7 @@ pub fn semacquire_until(
     leave: impl FnOnce() -> bool,
 ) -> bool {
     let wait = wait(sema, place, reason);
-    park_until(wait, until, || is_empty(sema), || (), leave) != Parked::TimedOut
+    matches!(park_until(wait, until, || is_empty(sema), || (), leave), Parked::Woken | Parked::Not)
 }
 
 /// Gives `count` wake-ups. Go: `semrelease`.

@@ -31,6 +31,8 @@ pub enum Parked {
     Woken,
     /// The time was up.
     TimedOut,
+    /// The time was up before it had entered: `parted` has not been called.
+    TooLate,
 }
 
 /// What there is to do when the time is up. Under the table's lock.
@@ -76,7 +78,8 @@ where
     let _alarm = entry.waiter.is_goroutine().then(|| timed.alarm(until));
     entry.wait(wait.reason, || timed.sleep(until));
     match (end.timed_out.get(), entry.waited.get()) {
-        (true, _) => Parked::TimedOut,
+        (true, true) => Parked::TimedOut,
+        (true, false) => Parked::TooLate,
         (false, true) => Parked::Woken,
         (false, false) => Parked::Not,
     }

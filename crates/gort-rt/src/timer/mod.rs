@@ -7,14 +7,14 @@
 //!
 //! # The protocol
 //!
-//! Each P has a heap of entries, by time, under a lock of its own ([`timers`]). A timer is at home in
+//! Each P has a heap of entries, by time, under a lock of its own (`timers.rs`). A timer is at home in
 //! the heap of the P on which it was set when it was in none. What its entry says is a lower bound: to
-//! set it to a later time, or to stop it, changes one word in the timer ([`state`]), and nothing in the
+//! set it to a later time, or to stop it, changes one word in the timer (`state.rs`), and nothing in the
 //! heap. An entry is put right when it comes first: it moves to where it belongs, or leaves. When a
 //! timer is set to an earlier time it gets another entry, and the old one leads nowhere. When too many
 //! lead nowhere they are swept out.
 //!
-//! The time of a heap's first entry can be read without the lock ([`Timers::next`]). Who fires what is
+//! The time of a heap's first entry can be read without the lock (`Timers::next`). Who fires what is
 //! due:
 //!
 //! - an M whose P it is, whenever it looks for the next goroutine on g0, and at one round in 61 of
@@ -24,7 +24,7 @@
 //! - sysmon, while all Ps are busy (`sched/sysmon.rs`), or if the others are late.
 //!
 //! So whoever makes a heap's first entry an earlier one has to see to it that one of these knows
-//! ([`keeper::timer_added`]).
+//! (`keeper::timer_added`).
 //!
 //! # Designs rejected
 //!

@@ -137,7 +137,6 @@ unsafe fn new(at: *mut Timer) -> &'static Timer {
 }
 
 /// Gives one back that is not set, and whose function does not run.
-
 fn give(timer: &'static Timer) {
     match door::open_anywhere() {
         Some(pp) => {

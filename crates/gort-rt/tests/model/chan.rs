@@ -1,4 +1,8 @@
 //! The real channels with what they need, and parties to use them.
+//!
+//! # Safety
+//!
+//! Memory for the channels is the global allocator's.
 
 #[path = "../../src/chan/mod.rs"]
 pub(crate) mod chan;

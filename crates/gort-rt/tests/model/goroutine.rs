@@ -27,6 +27,8 @@ pub(crate) mod obj {
             pub(crate) waiter: Word,
             /// Its alarm, a thread that rings when it is its turn. Not part of the model.
             pub(crate) alarm: Mutex<Option<JoinHandle<()>>>,
+            /// Commits that may still run. Not part of the model.
+            pub(crate) parting: Mutex<Vec<JoinHandle<()>>>,
         }
 
         impl std::fmt::Debug for G {
@@ -51,6 +53,7 @@ pub(crate) mod obj {
                 readied: AtomicU32::new(0),
                 waiter: Word::new(0),
                 alarm: Mutex::new(None),
+                parting: Mutex::new(Vec::new()),
             }));
             HERE.with(|here| here.set(Some(gp)));
             assert_eq!(gp.on_stack.load(Relaxed), 1);
@@ -84,13 +87,26 @@ pub(crate) mod park {
         MutexLock,
         RwMutexLock,
         RwMutexRLock,
+        CondWait,
     }
 
-    pub(crate) fn gopark_raised(commit: fn(&'static G, usize) -> bool, arg: usize, _: WaitReason) {
+    pub(crate) fn gopark_raised(
+        commit: fn(&'static G, usize) -> bool,
+        arg: usize,
+        reason: WaitReason,
+    ) {
         let gp = current().unwrap();
         let before = gp.readied.load(Relaxed);
         gp.on_stack.store(0, Relaxed);
-        if !commit(gp, arg) {
+        if matches!(reason, WaitReason::CondWait) {
+            // Here the commit has something to do when the goroutine may be running again.
+            let parting = loom::thread::spawn(move || {
+                if !commit(gp, arg) {
+                    goready_raised(gp);
+                }
+            });
+            gp.parting.lock().unwrap().push(parting);
+        } else if !commit(gp, arg) {
             gp.on_stack.store(1, Relaxed);
             return slot::unlock();
         }
@@ -200,7 +216,13 @@ impl Kind {
         if matches!(self, Kind::Goroutine) && obj::g::current().is_none() {
             obj::g::become_goroutine();
         }
-        body()
+        let result = body();
+        if let Some(gp) = obj::g::current() {
+            for parting in std::mem::take(&mut *gp.parting.lock().unwrap()) {
+                parting.join().unwrap();
+            }
+        }
+        result
     }
 }
 

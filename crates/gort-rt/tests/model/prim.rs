@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
+pub(crate) const ROUNDS: usize = 1;
 pub(crate) const SEMTAB: usize = 1;
 pub(crate) const SEGMENT: usize = 2;
 pub(crate) const BUCKETS: usize = 1;
@@ -197,7 +198,10 @@ pub(crate) fn futex_wait_until(
     Err(if is_expected { Errno::ETIMEDOUT } else { Errno::EAGAIN })
 }
 
-pub(crate) fn set_timerslack(_: usize) {}
+#[allow(clippy::unnecessary_wraps, reason = "as the runtime's")]
+pub(crate) fn set_timerslack(_: usize) -> Result<(), Errno> {
+    Ok(())
+}
 
 /// Wakes up to `count` waiters, the oldest first.
 pub(crate) fn futex_wake(word: &AtomicU32, count: i32) -> usize {

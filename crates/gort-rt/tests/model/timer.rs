@@ -2,6 +2,7 @@
 //!
 //! It is one moment all the time: some timers are due, and others never will be while a run lasts.
 
+use crate::lock::Note;
 use crate::obj::g::G;
 use crate::prim::{AtomicU64, FAR, Link, Ordering, nanotime};
 use loom::sync::Mutex;
@@ -16,11 +17,13 @@ pub(crate) struct Timer {
 pub(crate) struct Timers {
     next: AtomicU64,
     heap: Mutex<Option<&'static G>>,
+    /// One has been fired.
+    pub(crate) fired: Note,
 }
 
 impl Timers {
     pub(crate) fn new() -> Timers {
-        Timers { next: AtomicU64::new(NEVER), heap: Mutex::new(None) }
+        Timers { next: AtomicU64::new(NEVER), heap: Mutex::new(None), fired: Note::new() }
     }
 
     pub(crate) fn next(&self) -> u64 {
@@ -51,6 +54,7 @@ impl Timers {
         let mut heap = self.heap.lock().unwrap();
         let gp = heap.take()?;
         self.next.store(NEVER, Ordering::Relaxed);
+        self.fired.wakeup();
         Some(gp)
     }
 

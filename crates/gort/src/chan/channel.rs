@@ -77,6 +77,16 @@ pub fn never<T>() -> Receiver<T> {
 /// The end of a channel at which values are sent.
 ///
 /// It can be cloned; the channel is closed when the last clone is dropped.
+///
+/// A sender of `&'static str`s does not pass for one of shorter-lived ones: whoever receives relies on it.
+///
+/// ```compile_fail
+/// use gort::chan::Sender;
+///
+/// fn shorter<'a>(s: Sender<&'static str>) -> Sender<&'a str> {
+///     s
+/// }
+/// ```
 pub struct Sender<T> {
     handle: Handle<T, Sending>,
 }
@@ -221,7 +231,7 @@ impl<T> Receiver<T> {
     }
 
     /// Closes the channel, as [`Sender::close`] does. `false` if it was closed already, and for
-    /// [`never`]'s.
+    /// [`never()`]'s.
     pub fn close(&self) -> bool {
         self.handle.as_ref().is_some_and(|handle| handle.close())
     }
@@ -256,7 +266,7 @@ impl<T> Receiver<T> {
         TryIter { receiver: self }
     }
 
-    /// Whether both are of one channel. All [`never`]s are.
+    /// Whether both are of one channel. All [`never()`]s are.
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         match (&self.handle, &other.handle) {
             (Some(one), Some(other)) => one.is_same(other),

@@ -172,11 +172,18 @@ macro_rules! __select {
         $crate::__select!(@bind $biased ($($arm)+) () $default)
     };
 
-    // One arm: a block, with a comma or without; an expression with a comma, or the last.
+    // One arm: a block or an expression with a comma; a block without; the last expression.
     (@arms $biased:tt ($($arms:tt)*) $default:tt
         recv($r:expr $(,)?) -> $result:pat => $body:block, $($rest:tt)*
     ) => {
         $crate::__select!(@arms $biased ($($arms)* [recv ($r) ($result) $body]) $default $($rest)*)
+    };
+    (@arms $biased:tt ($($arms:tt)*) $default:tt
+        recv($r:expr $(,)?) -> $result:pat => $body:expr, $($rest:tt)*
+    ) => {
+        $crate::__select!(
+            @arms $biased ($($arms)* [recv ($r) ($result) { $body }]) $default $($rest)*
+        )
     };
     (@arms $biased:tt ($($arms:tt)*) $default:tt
         recv($r:expr $(,)?) -> $result:pat => $body:block $($rest:tt)*
@@ -184,17 +191,22 @@ macro_rules! __select {
         $crate::__select!(@arms $biased ($($arms)* [recv ($r) ($result) $body]) $default $($rest)*)
     };
     (@arms $biased:tt ($($arms:tt)*) $default:tt
-        recv($r:expr $(,)?) -> $result:pat => $body:expr $(, $($rest:tt)*)?
+        recv($r:expr $(,)?) -> $result:pat => $body:expr
     ) => {
-        $crate::__select!(
-            @arms $biased ($($arms)* [recv ($r) ($result) { $body }]) $default $($($rest)*)?
-        )
+        $crate::__select!(@arms $biased ($($arms)* [recv ($r) ($result) { $body }]) $default)
     };
     (@arms $biased:tt ($($arms:tt)*) $default:tt
         send($s:expr, $m:expr $(,)?) -> $result:pat => $body:block, $($rest:tt)*
     ) => {
         $crate::__select!(
             @arms $biased ($($arms)* [send ($s) ($m) ($result) $body]) $default $($rest)*
+        )
+    };
+    (@arms $biased:tt ($($arms:tt)*) $default:tt
+        send($s:expr, $m:expr $(,)?) -> $result:pat => $body:expr, $($rest:tt)*
+    ) => {
+        $crate::__select!(
+            @arms $biased ($($arms)* [send ($s) ($m) ($result) { $body }]) $default $($rest)*
         )
     };
     (@arms $biased:tt ($($arms:tt)*) $default:tt
@@ -205,26 +217,27 @@ macro_rules! __select {
         )
     };
     (@arms $biased:tt ($($arms:tt)*) $default:tt
-        send($s:expr, $m:expr $(,)?) -> $result:pat => $body:expr $(, $($rest:tt)*)?
+        send($s:expr, $m:expr $(,)?) -> $result:pat => $body:expr
     ) => {
-        $crate::__select!(
-            @arms $biased ($($arms)* [send ($s) ($m) ($result) { $body }]) $default $($($rest)*)?
-        )
+        $crate::__select!(@arms $biased ($($arms)* [send ($s) ($m) ($result) { $body }]) $default)
     };
     (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:block,
         $($rest:tt)*
     ) => {
         $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) $body) $($rest)*)
     };
+    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:expr,
+        $($rest:tt)*
+    ) => {
+        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) { $body }) $($rest)*)
+    };
     (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:block
         $($rest:tt)*
     ) => {
         $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) $body) $($rest)*)
     };
-    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:expr
-        $(, $($rest:tt)*)?
-    ) => {
-        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) { $body }) $($($rest)*)?)
+    (@arms $biased:tt $arms:tt () default $(($($timeout:expr $(,)?)?))? => $body:expr) => {
+        $crate::__select!(@arms $biased $arms (default ($($($timeout)?)?) { $body }))
     };
 
     // What is wrong.

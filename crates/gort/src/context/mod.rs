@@ -20,6 +20,7 @@ mod node;
 mod values;
 
 use crate::chan::{Receiver, never};
+use crate::scope::Scope;
 use crate::sync::LazyLock;
 use node::Node;
 use std::any::Any;
@@ -111,6 +112,33 @@ impl Context {
         let node = Node::new(self.node.as_ref(), deadline);
         let ctx = Context { node: Some(Arc::clone(&node)), values: self.values.clone() };
         (ctx, Cancel::new(node))
+    }
+
+    /// [`gort::scope`](crate::scope) with a context derived from this one, which is cancelled when `f`
+    /// or a goroutine of the scope panics, and at the end: so that one's panic ends all who look at the
+    /// context. What waits, for all: the goroutine, or the thread if it is an ordinary one.
+    ///
+    /// ```
+    /// use gort::context::background;
+    /// let sum = background().scope(|s, ctx| {
+    ///     let worker = s.go(|| if ctx.err().is_none() { 1 } else { 0 });
+    ///     worker.join().unwrap() + 1
+    /// });
+    /// assert_eq!(sum, 2);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`gort::scope`](crate::scope).
+    pub fn scope<'env, F, T>(&self, f: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>, &'scope Context) -> T,
+    {
+        let (ctx, cancel) = self.with_cancel();
+        let result =
+            crate::scope::run(ctx, Some(cancel.clone()), |scope| f(scope, scope.context()));
+        cancel.cancel();
+        result
     }
 
     /// When it will be over at the latest, if that is known.

@@ -2,6 +2,7 @@
 
 use super::{Condvar, Mutex};
 use std::fmt;
+use std::panic::{RefUnwindSafe, UnwindSafe};
 
 /// Lets so many goroutines or threads go on together. As [`std::sync::Barrier`].
 ///
@@ -21,6 +22,10 @@ pub struct Barrier {
     all: Condvar,
     count: usize,
 }
+
+// A panic leaves nothing half done: none can happen while the lock is held.
+impl RefUnwindSafe for Barrier {}
+impl UnwindSafe for Barrier {}
 
 struct State {
     here: usize,

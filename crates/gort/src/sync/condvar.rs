@@ -4,23 +4,13 @@
 //!
 //! [`Condvar::wait`] unlocks the mutex that its guard has locked, and locks it again before it
 //! returns: the guard is borrowed meanwhile, so nobody uses the value by it.
-//!
-//! # Protocol
-//!
-//! Who waits enters the table of waiters (`gort_rt::sync`) while it still has the mutex, and unlocks
-//! it afterwards; so whoever changes something under the mutex finds everybody who had not seen it.
-//! The count of those who wait, changed under the table's lock, saves looking there in vain.
 
 #![allow(unsafe_code)]
 
 use super::MutexGuard;
 use crate::time::clock;
-use gort_rt::WaitReason;
-use gort_rt::sync::{Parked, Place, Wait, address_of, park_at, park_until, wake_at};
-use lock_api::RawMutex;
-use std::cell::Cell;
+use gort_rt::sync::Cond;
 use std::fmt;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Goroutines and threads that wait until another tells them to look again at what a mutex protects.
@@ -47,13 +37,13 @@ use std::time::{Duration, Instant};
 #[doc(alias = "Cond")]
 #[derive(Default)]
 pub struct Condvar {
-    waiting: AtomicU32,
+    cond: Cond,
 }
 
 impl Condvar {
     /// Nobody waits.
     pub const fn new() -> Condvar {
-        Condvar { waiting: AtomicU32::new(0) }
+        Condvar { cond: Cond::new() }
     }
 
     /// Unlocks the guard's mutex, waits to be notified, and locks it again. Between unlocking and
@@ -90,39 +80,7 @@ impl Condvar {
     ) -> WaitTimeoutResult {
         // SAFETY: used to unlock what the guard has locked, and to lock it again; see the module.
         let mutex = unsafe { MutexGuard::mutex(guard).raw() };
-        let wait = Wait {
-            address: address_of(self),
-            place: Place::Back,
-            arg: 0,
-            reason: WaitReason::CondWait,
-        };
-        let enter = || {
-            self.add(1);
-            true
-        };
-        let unlocked = Cell::new(false);
-        let unlock = || {
-            unlocked.set(true);
-            // SAFETY: the guard has locked it.
-            unsafe { mutex.unlock() };
-        };
-        let leave = || {
-            self.add(-1);
-            true
-        };
-        let timed_out = match until {
-            None => {
-                park_at(wait, enter, unlock);
-                false
-            }
-            Some(until) => park_until(wait, until, enter, unlock, leave) == Parked::TimedOut,
-        };
-        if !unlocked.get() {
-            // The time was up at once. Others get their turn all the same.
-            unlock();
-        }
-        mutex.lock();
-        WaitTimeoutResult(timed_out)
+        WaitTimeoutResult(!self.cond.wait(&mutex.0, until))
     }
 
     /// Waits while `condition` is true of the value.
@@ -201,31 +159,14 @@ impl Condvar {
     #[doc(alias = "Signal")]
     #[inline]
     pub fn notify_one(&self) -> bool {
-        self.waiting.load(Ordering::Relaxed) != 0 && self.notify(1) != 0
+        self.cond.notify(1) != 0
     }
 
     /// Wakes all who wait: how many. Does not wait.
     #[doc(alias = "Broadcast")]
     #[inline]
     pub fn notify_all(&self) -> usize {
-        if self.waiting.load(Ordering::Relaxed) == 0 { 0 } else { self.notify(usize::MAX) }
-    }
-
-    #[cold]
-    fn notify(&self, most: usize) -> usize {
-        let mut rest = most;
-        let take = |_| {
-            let one = rest != 0;
-            rest = rest.wrapping_sub(usize::from(one));
-            one
-        };
-        wake_at(address_of(self), take, |taken, _| self.add(-(taken as i32)))
-    }
-
-    /// Under the table's lock. Relaxed: whoever must see it has had the mutex since.
-    fn add(&self, change: i32) {
-        let now = self.waiting.load(Ordering::Relaxed).wrapping_add_signed(change);
-        self.waiting.store(now, Ordering::Relaxed);
+        self.cond.notify(usize::MAX)
     }
 }
 

@@ -25,7 +25,9 @@ pub use mutex::{MappedMutexGuard, Mutex, MutexGuard, RawMutex};
 pub use once::{Once, OnceState};
 pub use once_lock::OnceLock;
 pub use pool::Pool;
-pub use reentrant::{MappedReentrantMutexGuard, RawGoId, ReentrantMutex, ReentrantMutexGuard};
+pub use reentrant::{
+    MappedReentrantMutexGuard, RawGoId, RawReentrant, ReentrantMutex, ReentrantMutexGuard,
+};
 pub use rwlock::{
     MappedRwLockReadGuard, MappedRwLockWriteGuard, RawRwLock, RwLock, RwLockReadGuard,
     RwLockUpgradableReadGuard, RwLockWriteGuard,

@@ -18,7 +18,7 @@ use std::time::{Duration, Instant};
 /// a millisecond: then it goes from one to the next in the order in which they came. Any goroutine or
 /// thread may unlock it, so guards can be sent.
 #[derive(Debug, Default)]
-pub struct RawMutex(sync::Mutex);
+pub struct RawMutex(pub(super) sync::Mutex);
 
 // SAFETY: see the module.
 unsafe impl lock_api::RawMutex for RawMutex {
@@ -65,8 +65,8 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
 /// A value that one goroutine or thread at a time may use. There is no poisoning: a guard that is
 /// dropped while its goroutine panics unlocks.
 ///
-/// What waits in `lock` and in `try_lock_for`: the goroutine, or the thread if it is an ordinary one. `unlock` may let
-/// another goroutine go first.
+/// What waits in `lock` and in `try_lock_for`: the goroutine, or the thread if it is an ordinary one.
+/// `unlock` may let another goroutine go first.
 ///
 /// ```
 /// use gort::sync::Mutex;

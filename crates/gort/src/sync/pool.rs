@@ -149,12 +149,13 @@ impl<T, F: Fn() -> T> Pool<T, F> {
         locals[own..].iter().chain(&locals[..own])
     }
 
-    /// One from a shelf, the own one first. Those that somebody else looks through are left out.
+    /// One from a shelf, the own one first. Waits for whoever looks through one: that is over in no time,
+    /// and making a value may not be.
     #[cold]
     fn search(&self) -> Option<T> {
         self.locals.get()?;
         let search = |layer: fn(&mut Shelf<T>) -> &mut Vec<T>| {
-            self.locals().find_map(|local| layer(&mut *local.shelf.try_lock()?).pop())
+            self.locals().find_map(|local| layer(&mut local.shelf.lock()).pop())
         };
         search(|shelf| &mut shelf.fresh).or_else(|| search(|shelf| &mut shelf.old))
     }

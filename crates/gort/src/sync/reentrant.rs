@@ -37,6 +37,9 @@ unsafe impl lock_api::GetThreadId for RawGoId {
     }
 }
 
+/// A reentrant mutex without a value: what [`ReentrantMutex`] is made of.
+pub type RawReentrant = lock_api::RawReentrantMutex<RawMutex, RawGoId>;
+
 /// A mutex that whoever has it may lock again, as often as it likes. It gives shared references only.
 ///
 /// What waits: the goroutine, or the thread if it is an ordinary one. The owner is the goroutine, on

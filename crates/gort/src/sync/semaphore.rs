@@ -110,12 +110,15 @@ impl Semaphore {
         if n > self.permits {
             return false;
         }
-        let parked = park_until(self.place(n), until, || self.enter(n), || (), || true);
-        if parked == Parked::TimedOut {
+        let got = match park_until(self.place(n), until, || self.enter(n), || (), || true) {
+            Parked::Not | Parked::Woken => true,
+            Parked::TimedOut | Parked::TooLate => false,
+        };
+        if !got {
             // Those behind may want less.
             self.serve();
         }
-        parked != Parked::TimedOut
+        got
     }
 
     #[cold]

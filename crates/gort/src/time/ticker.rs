@@ -3,6 +3,7 @@
 use super::clock;
 use super::timer::{ensure, memory};
 use crate::chan::Receiver;
+use crate::sync::Mutex;
 use gort_rt::timer::deadline;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -24,6 +25,8 @@ use std::time::{Duration, Instant};
 /// ```
 pub struct Ticker {
     chan: Receiver<Instant>,
+    /// Held while it is changed in more than one step, which nobody is to see.
+    changing: Mutex<()>,
 }
 
 impl Ticker {
@@ -36,7 +39,7 @@ impl Ticker {
     pub fn new(period: Duration) -> Ticker {
         let nanos = nanos(period);
         ensure();
-        let ticker = Ticker { chan: memory(Receiver::timed(nanos)) };
+        let ticker = Ticker { chan: memory(Receiver::timed(nanos)), changing: Mutex::new(()) };
         ticker.start(nanos);
         ticker
     }
@@ -59,7 +62,8 @@ impl Ticker {
     /// If `period` is zero. When there is no memory for it.
     pub fn reset(&self, period: Duration) {
         let nanos = nanos(period);
-        self.stop();
+        let _changing = self.changing.lock();
+        self.unset();
         if let Some(timer) = self.chan.timer() {
             timer.set_period(nanos);
         }
@@ -74,6 +78,11 @@ impl Ticker {
 
     /// Stops it. Nothing arrives any more, but the channel is not closed. Go: `Ticker.Stop`.
     pub fn stop(&self) {
+        let _changing = self.changing.lock();
+        self.unset();
+    }
+
+    fn unset(&self) {
         if let Some(timer) = self.chan.timer() {
             timer.stop();
         }

@@ -4,6 +4,7 @@ use super::clock;
 use super::func::Func;
 use crate::boot;
 use crate::chan::{Receiver, never};
+use crate::sync::Mutex;
 use gort_rt::timer::deadline;
 use std::fmt;
 use std::sync::Arc;
@@ -31,6 +32,8 @@ pub struct Timer {
     /// Nothing arrives here if there is a function.
     chan: Receiver<Instant>,
     func: Option<Arc<dyn Func>>,
+    /// Held while a timer with a channel is changed in more than one step, which nobody is to see.
+    changing: Mutex<()>,
 }
 
 impl Timer {
@@ -60,7 +63,7 @@ impl Timer {
 
     fn with_channel() -> Timer {
         ensure();
-        Timer { chan: memory(Receiver::timed(0)), func: None }
+        Timer { chan: memory(Receiver::timed(0)), func: None, changing: Mutex::new(()) }
     }
 
     /// A timer that has `f` called on a goroutine, `duration` from now. If it is not needed for anything
@@ -91,7 +94,7 @@ impl Timer {
         ensure();
         let func = memory(super::func::new(f));
         memory(func.reset(deadline(clock::nanos(duration))));
-        Timer { chan: never(), func: Some(func) }
+        Timer { chan: never(), func: Some(func), changing: Mutex::new(()) }
     }
 
     /// Where the time arrives; never, if the timer has a function.
@@ -104,8 +107,9 @@ impl Timer {
         self.chan
     }
 
-    /// Sets it to `duration` from now; if that is zero, the time is there when this returns. Whether it was set before: whether nothing has been received, or
-    /// called, of that, and nothing will be. Go: `Timer.Reset`.
+    /// Sets it to `duration` from now; if that is zero, the time is there when this returns. Whether it was
+    /// set before: whether nothing has been received, or called, of that, and nothing will be. Go:
+    /// `Timer.Reset`.
     ///
     /// # Panics
     ///
@@ -114,7 +118,8 @@ impl Timer {
     pub fn reset(&self, duration: Duration) -> bool {
         let when = deadline(clock::nanos(duration));
         if duration.is_zero() && self.func.is_none() {
-            let was_set = self.stop();
+            let _changing = self.changing.lock();
+            let was_set = self.unset();
             self.send(when);
             return was_set;
         }
@@ -136,7 +141,8 @@ impl Timer {
         if timer.delay(when) {
             return true;
         }
-        let was_set = self.stop();
+        let _changing = self.changing.lock();
+        let was_set = self.unset();
         memory(timer.set(when)) || was_set
     }
 
@@ -147,6 +153,12 @@ impl Timer {
         if let Some(func) = &self.func {
             return func.stop();
         }
+        let _changing = self.changing.lock();
+        self.unset()
+    }
+
+    /// Stops one with a channel.
+    fn unset(&self) -> bool {
         // What has been sent and not received has not been seen by anybody.
         self.chan.timer().is_some_and(|timer| timer.stop()) | self.chan.try_recv().is_ok()
     }

@@ -15,8 +15,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Seconds after which a test that has not ended is taken to hang.
-const PATIENCE: u32 = 120;
+/// Seconds after which a test that has not ended is taken to hang: `GORT_TEST_PATIENCE`, for longer runs.
+fn patience() -> u32 {
+    let seconds = std::env::var("GORT_TEST_PATIENCE").ok().and_then(|text| text.parse().ok());
+    seconds.unwrap_or(120)
+}
 
 /// Ends the process with a message if it is not dropped in time.
 pub struct Watchdog(
@@ -28,7 +31,7 @@ pub fn watchdog() -> Watchdog {
     let (sender, over) = channel::<()>();
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     std::thread::spawn(move || {
-        let time = Duration::from_secs(PATIENCE.into());
+        let time = Duration::from_secs(patience().into());
         if over.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
             eprintln!("watchdog: {test} hangs: {:?}", gort::runtime::stats());
             std::process::abort();
@@ -255,7 +258,7 @@ impl<F: FnOnce()> Child<F> {
     pub fn run(self) -> Output {
         if let Ok(label) = std::env::var(CHILD) {
             if label == self.label {
-                gort_sys::raw::alarm(PATIENCE);
+                gort_sys::raw::alarm(patience());
                 // The line that the test harness has begun.
                 println!();
                 (self.body)();

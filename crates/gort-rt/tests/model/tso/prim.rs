@@ -58,6 +58,11 @@ macro_rules! atomic {
             }
 
             #[track_caller]
+            pub(crate) fn fetch_or(&self, value: $type, _: Ordering) -> $type {
+                act(Op::Update(self.place(), |old, bits| old | bits, value as u64)) as $type
+            }
+
+            #[track_caller]
             pub(crate) fn fetch_sub(&self, value: $type, ordering: Ordering) -> $type {
                 self.fetch_add(value.wrapping_neg(), ordering)
             }

@@ -1,0 +1,119 @@
+// Workloads of timers on Go.
+package main
+
+import (
+	"fmt"
+	"sort"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+const (
+	timers = 1_000_000
+	sleeps = 2000
+	soon   = 3 * time.Second
+)
+
+func addTimers(report bool) {
+	all := make([]*time.Timer, 0, timers)
+	work := func() {
+		for n := 0; n < timers; n++ {
+			due := time.Hour + time.Duration(n*7919%timers)*time.Microsecond
+			all = append(all, time.AfterFunc(due, func() {}))
+		}
+	}
+	if report {
+		measure(timers, work)
+	} else {
+		work()
+	}
+	for _, timer := range all {
+		if !timer.Stop() {
+			panic("it has fired")
+		}
+	}
+}
+
+func fireTimers() {
+	var group sync.WaitGroup
+	start := time.Now()
+	for n := 0; n < timers; n++ {
+		group.Add(1)
+		time.AfterFunc(soon-time.Since(start), group.Done)
+	}
+	if time.Since(start) >= soon {
+		panic("the machine is too slow")
+	}
+	before := cpu()
+	group.Wait()
+	fmt.Printf("%.1f\n", float64(cpu()-before)/timers)
+}
+
+func resetTimers() {
+	all := make([]*time.Timer, timers)
+	for n := range all {
+		all[n] = time.AfterFunc(time.Hour, func() {})
+	}
+	measure(4*timers, func() {
+		for k := 0; k < 4; k++ {
+			for _, timer := range all {
+				if !timer.Reset(time.Hour) {
+					panic("it has fired")
+				}
+			}
+		}
+	})
+}
+
+func lateness() {
+	late := make([]int, sleeps)
+	for n := range late {
+		start := time.Now()
+		time.Sleep(time.Millisecond)
+		late[n] = int(time.Since(start) - time.Millisecond)
+	}
+	sort.Ints(late)
+	fmt.Printf("%.1f\n", float64(late[sleeps*99/100]))
+}
+
+func amongHogs() {
+	var stop atomic.Bool
+	for i := 0; i < 4; i++ {
+		go func() {
+			for !stop.Load() {
+			}
+		}()
+	}
+	lateness()
+	stop.Store(true)
+}
+
+func cpu() int64 {
+	var usage syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &usage); err != nil {
+		panic(err)
+	}
+	return usage.Utime.Nano() + usage.Stime.Nano()
+}
+
+// Runs a workload by name: whether there is one.
+func runTimers(workload string) bool {
+	switch workload {
+	case "timeradd":
+		addTimers(false)
+		addTimers(true)
+	case "timerfire":
+		fireTimers()
+	case "timerreset":
+		resetTimers()
+	case "sleep":
+		lateness()
+	case "sleephogs":
+		amongHogs()
+	default:
+		return false
+	}
+	return true
+}
