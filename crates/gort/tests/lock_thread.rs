@@ -106,7 +106,7 @@ fn locked_in_calls_and_while_pre_empted() {
                         at_home();
                         spin(20_000);
                         at_home();
-                        assert_eq!(gort::go(move || gettid() == mine).join().unwrap(), false);
+                        assert!(!gort::go(move || gettid() == mine).join().unwrap());
                         at_home();
                         if round == 2 {
                             late.fetch_add(1, Ordering::Relaxed);
