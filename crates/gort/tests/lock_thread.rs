@@ -2,10 +2,14 @@
 
 mod support;
 
+use gort::syscall::types::{PipeFlags, Timespec};
+use gort::syscall::{self, pipe2, raw};
 use gort_sys::raw::gettid;
 use std::panic::resume_unwind;
-use std::sync::atomic::{AtomicBool, Ordering};
-use support::{hop, matrix, moving};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use support::hogs::{Hog, all_progress, among, turn};
+use support::storm::storm;
+use support::{hop, matrix, moving, spin};
 
 #[test]
 fn a_locked_goroutine_keeps_its_thread_to_itself() {
@@ -77,4 +81,49 @@ fn a_goroutine_that_ends_locked_ends_its_thread() {
     });
     // On an ordinary thread it does nothing.
     drop(gort::lock_os_thread());
+}
+
+/// A locked goroutine comes back on its own thread from calls of all kinds and from preemption.
+#[test]
+fn locked_in_calls_and_while_pre_empted() {
+    matrix(|procs| {
+        let _storm = storm(Some(1000));
+        let pipe = pipe2(PipeFlags::CLOEXEC).unwrap();
+        let late = AtomicUsize::new(0);
+        gort::scope(|s| {
+            for i in 0..12 {
+                let (pipe, late) = (&pipe, &late);
+                s.go(move || {
+                    let _guard = gort::lock_os_thread();
+                    let mine = gettid();
+                    let at_home = || assert_eq!(gettid(), mine);
+                    for round in 0..5 {
+                        let time = Timespec { sec: 0, nsec: 200_000 };
+                        // Interrupted by the storm, it is over sooner.
+                        syscall::nanosleep(&time, None).unwrap_or_default();
+                        at_home();
+                        raw::nanosleep(&time, None).unwrap_or_default();
+                        at_home();
+                        spin(20_000);
+                        at_home();
+                        assert!(!gort::go(move || gettid() == mine).join().unwrap());
+                        at_home();
+                        if round == 2 {
+                            late.fetch_add(1, Ordering::Relaxed);
+                            let read = if i % 2 == 0 { syscall::read } else { raw::read };
+                            assert_eq!(read(&pipe.reader, &mut [0]), Ok(1));
+                            at_home();
+                        }
+                    }
+                });
+            }
+            among(&vec![turn as Hog; procs], |rounds| {
+                while late.load(Ordering::Relaxed) < 12 {
+                    gort::gosched();
+                }
+                all_progress(rounds, 1);
+                assert_eq!(syscall::write(&pipe.writer, &[0; 12]), Ok(12));
+            });
+        });
+    });
 }
