@@ -18,7 +18,7 @@ use std::backtrace::Backtrace;
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_int, c_void};
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use support::hogs::others_run_beside;
 use support::{all, hop, matrix, moving};
 
 /// A millisecond, waited for as a system call.
@@ -164,28 +164,7 @@ fn a_goroutine_that_ends_locked_ends_its_thread_after_calls() {
 #[test]
 fn a_callback_that_runs_on_lets_others_run() {
     matrix(|procs| {
-        let (stop, spinning) = (AtomicBool::new(false), AtomicUsize::new(0));
-        gort::scope(|s| {
-            for _ in 0..procs {
-                s.go(|| {
-                    call_with(|| {
-                        call_back(&|| {
-                            spinning.fetch_add(1, Ordering::Relaxed);
-                            while !stop.load(Ordering::Relaxed) {
-                                std::hint::spin_loop();
-                            }
-                        })
-                    })
-                });
-            }
-            while spinning.load(Ordering::Relaxed) < procs {
-                gort::gosched();
-            }
-            for _ in 0..20 {
-                assert_eq!(gort::go(|| 5).join().unwrap(), 5);
-            }
-            stop.store(true, Ordering::Relaxed);
-        });
+        others_run_beside(procs, |hog| all(procs, |_| call_with(|| call_back(hog))));
     });
 }
 

@@ -19,6 +19,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::thread;
+use support::hogs::others_run_beside;
 use support::{Child, all, is_child, matrix, stderr};
 
 const CALLS: usize = if cfg!(debug_assertions) { 10_000 } else { 250_000 };
@@ -158,26 +159,7 @@ fn what_a_thread_has_had_comes_back() {
 #[test]
 fn a_callback_that_runs_on_lets_others_run() {
     matrix(|procs| {
-        let (stop, spinning) = (AtomicBool::new(false), AtomicUsize::new(0));
-        gort::scope(|s| {
-            s.go(|| {
-                call_blocking(|| {
-                    threads(procs as i32, 1, &|| {
-                        spinning.fetch_add(1, Ordering::Relaxed);
-                        while !stop.load(Ordering::Relaxed) {
-                            std::hint::spin_loop();
-                        }
-                    })
-                })
-            });
-            while spinning.load(Ordering::Relaxed) < procs {
-                gort::gosched();
-            }
-            for _ in 0..20 {
-                assert_eq!(gort::go(|| 5).join().unwrap(), 5);
-            }
-            stop.store(true, Ordering::Relaxed);
-        });
+        others_run_beside(procs, |hog| call_blocking(|| threads(procs as i32, 1, hog)));
     });
 }
 

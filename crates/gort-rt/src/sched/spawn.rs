@@ -187,7 +187,7 @@ pub fn release(gp: &'static G) {
     }
     match door::open_anywhere() {
         Some(pp) => gfput(pp, gp),
-        None => DEAD.lock().push_back(gp),
+        None => gfput_global(gp),
     }
     slot::unlock();
 }

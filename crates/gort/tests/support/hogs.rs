@@ -1,6 +1,6 @@
 //! Goroutines that do not yield.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a hog does over and over, until it is told to stop. Counts its rounds.
 pub type Hog = fn(stop: &AtomicBool, rounds: &AtomicU64);
@@ -39,6 +39,28 @@ impl Drop for Over<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+/// Others run although `run`, on a goroutine, has called the hog that it gets so often that `procs` of
+/// them spin at the same time.
+pub fn others_run_beside(procs: usize, run: impl FnOnce(&(dyn Fn() + Sync)) + Send) {
+    let (stop, spinning) = (AtomicBool::new(false), AtomicUsize::new(0));
+    let hog = || {
+        spinning.fetch_add(1, Ordering::Relaxed);
+        while !stop.load(Ordering::Relaxed) {
+            std::hint::spin_loop();
+        }
+    };
+    gort::scope(|s| {
+        let _over = Over(&stop);
+        s.go(|| run(&hog));
+        while spinning.load(Ordering::Relaxed) < procs {
+            gort::gosched();
+        }
+        for _ in 0..20 {
+            assert_eq!(gort::go(|| 5).join().unwrap(), 5);
+        }
+    });
 }
 
 /// Yields until each hog has done `more` rounds from now on.

@@ -7,7 +7,9 @@ pub mod hogs;
 pub mod storm;
 
 use gort_sys::raw::gettid;
+use gort_sys::types::Signal;
 use std::cell::Cell;
+use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
@@ -287,6 +289,15 @@ impl<F: FnOnce()> Child<F> {
 /// Whether this is a child, in which asserting on other children's output makes no sense.
 pub fn is_child() -> bool {
     std::env::var_os(CHILD).is_some()
+}
+
+/// It has ended by one fatal line of the runtime's, with this text.
+pub fn has_thrown(output: &Output, text: &str) {
+    let err = stderr(output);
+    assert_eq!(output.status.signal(), Some(Signal::ABRT.0), "{:?} {err}", output.status);
+    let fatal: Vec<_> = err.lines().filter(|line| line.contains("fatal error: gort")).collect();
+    assert_eq!(fatal.len(), 1, "{err}");
+    assert!(fatal[0].contains(text), "{err}");
 }
 
 /// What it wrote to standard error.
