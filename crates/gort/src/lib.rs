@@ -25,6 +25,7 @@ mod host;
 mod join;
 pub mod net;
 pub mod panic;
+mod polled;
 pub mod runtime;
 mod scope;
 pub mod sync;

@@ -1,6 +1,5 @@
 //! Sockets: std's, but who waits is the goroutine.
 
-mod polled;
 mod tcp;
 
 pub use std::net::{

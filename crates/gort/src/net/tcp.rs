@@ -1,6 +1,6 @@
 //! TCP.
 
-use super::polled::Polled;
+use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::Errno;
 use gort_sys::raw;
