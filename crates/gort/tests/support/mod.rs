@@ -4,6 +4,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 pub mod hogs;
+pub mod net;
 pub mod storm;
 
 use gort_sys::raw::gettid;

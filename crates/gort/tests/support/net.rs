@@ -1,0 +1,39 @@
+//! For tests of sockets.
+
+use gort::chan::{Receiver, bounded};
+
+/// Runs `body` on a goroutine or on an ordinary thread; its result can be received.
+pub fn start<T: Send + 'static>(
+    goroutine: bool,
+    body: impl FnOnce() -> T + Send + 'static,
+) -> Receiver<T> {
+    let (sender, receiver) = bounded(1);
+    let body = move || {
+        // Who started it may not want to know.
+        let _ = sender.send(body());
+    };
+    if goroutine {
+        gort::go(body);
+    } else {
+        std::thread::spawn(body);
+    }
+    receiver
+}
+
+/// The descriptors that this process has open.
+pub fn descriptors() -> usize {
+    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
+}
+
+/// Numbers that look random.
+pub struct Rng(pub u64);
+
+impl Rng {
+    /// One below `bound`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 % bound as u64) as usize
+    }
+}
