@@ -5,6 +5,7 @@ use crate::sync::Mutex;
 use crate::time::clock;
 use gort_rt::netpoll::{self, Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
+use gort_sys::Errno;
 use gort_sys::vdso::nanotime;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
@@ -191,7 +192,7 @@ impl<S: AsFd> Polled<S> {
     /// Waits for an event; `again` if this operation has waited already.
     fn wait(&self, of: Direction, again: &mut bool) -> io::Result<()> {
         if self.is_nonblocking() {
-            return Err(ErrorKind::WouldBlock.into());
+            return Err(Errno::EAGAIN.into());
         }
         let limits = &self.limits[of as usize];
         if !std::mem::replace(again, true)
@@ -205,7 +206,7 @@ impl<S: AsFd> Polled<S> {
                 ErrorKind::TimedOut.into()
             }
             // As std has it.
-            Unready::TimedOut => ErrorKind::WouldBlock.into(),
+            Unready::TimedOut => Errno::EAGAIN.into(),
         })
     }
 

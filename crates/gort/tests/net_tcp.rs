@@ -1,4 +1,10 @@
 //! TCP, with std's sockets on the other side and without.
+//!
+//! # Safety
+//!
+//! A descriptor's number becomes a socket once.
+
+#![allow(unsafe_code)]
 
 mod support;
 
@@ -86,7 +92,8 @@ fn a_server_of_std() {
 fn much_each_way() {
     matrix(|_| {
         let (here, there) = pair();
-        let bytes: Vec<u8> = (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
+        let bytes: Vec<u8> =
+            (0..3_000_000u32).map(|n| (n.wrapping_mul(2_654_435_761) >> 24) as u8).collect();
         gort::scope(|s| {
             for stream in [&here, &there] {
                 let bytes = &bytes;
@@ -109,7 +116,8 @@ fn much_each_way() {
                     let (mut stream, mut got) = (stream, Vec::new());
                     let mut space = [[0u8; 777]; 100];
                     loop {
-                        let mut slices: Vec<_> = space.iter_mut().map(|one| IoSliceMut::new(one)).collect();
+                        let mut slices: Vec<_> =
+                            space.iter_mut().map(|one| IoSliceMut::new(one)).collect();
                         let len = stream.read_vectored(&mut slices).unwrap();
                         if len == 0 {
                             break;
@@ -243,8 +251,7 @@ fn handed_to_and_fro() {
         let here = TcpStream::from(OwnedFd::from(here));
         chat_once(&here, &there);
         assert_eq!(here.as_fd().as_raw_fd(), number);
-        // SAFETY: it is given away by the other.
-        #[expect(unsafe_code, reason = "std's")]
+        // SAFETY: the other gives it away.
         let here = unsafe { TcpStream::from_raw_fd(here.into_raw_fd()) };
         chat_once(&here, &there);
     });

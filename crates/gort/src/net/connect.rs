@@ -164,7 +164,9 @@ fn race(addrs: &[SocketAddr]) -> io::Result<TcpStream> {
             }
         };
         for (i, loser) in attempts.iter().enumerate() {
-            if Some(i) != winner && let Some(attempt) = loser.get() {
+            if Some(i) != winner
+                && let Some(attempt) = loser.get()
+            {
                 let _ = attempt.stream.close();
             }
         }
@@ -191,7 +193,8 @@ mod tests {
 
     #[test]
     fn families_take_turns() {
-        let addrs = |list: &[&str]| list.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>();
+        let addrs =
+            |list: &[&str]| list.iter().map(|addr| addr.parse().unwrap()).collect::<Vec<_>>();
         let (a, b) = ("[::1]:1", "127.0.0.1:1");
         assert_eq!(take_turns(&addrs(&[a, a, a, b, b])), [0, 3, 1, 4, 2]);
         assert_eq!(take_turns(&addrs(&[b, a, a, a])), [0, 1, 2, 3]);
