@@ -3,7 +3,7 @@
 
 mod support;
 
-use gort::net::{TcpListener, TcpStream};
+use gort::net::{TcpListener, TcpStream, UdpSocket};
 use gort_sys::raw;
 use gort_sys::types::SendFlags;
 use std::io::{ErrorKind, Read, Write};
@@ -160,6 +160,47 @@ fn urgent() {
         let sent = writer.recv().unwrap();
         // The kernel keeps one urgent byte: one that is overtaken by the next comes in the stream.
         assert!((sent..sent + 500).contains(&read), "{sent} {read}");
+    });
+}
+
+/// All of it has come before the first read, and the event, too, or while it waits.
+#[test]
+fn urgent_at_once() {
+    matrix(|_| {
+        let other = UdpSocket::bind("127.0.0.1:0").unwrap();
+        gort::scope(|s| {
+            // As long as somebody waits events are taken, whoever they are for.
+            s.go(|| other.recv(&mut [0; 8]).unwrap_err());
+            for round in 0..20 {
+                let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+                let stream = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+                let (there, _) = listener.accept().unwrap();
+                there.set_nodelay(true).unwrap();
+                let (sent, is_sent) = gort::chan::bounded(1);
+                let reader = s.go(move || {
+                    if round % 2 == 0 {
+                        is_sent.recv().unwrap();
+                        gort::time::sleep(Duration::from_millis(3));
+                    }
+                    let (mut all, mut buf) = (Vec::new(), [0; 8]);
+                    while all.len() < 4 {
+                        let len = (&stream).read(&mut buf).unwrap();
+                        all.extend_from_slice(&buf[..len]);
+                    }
+                    all
+                });
+                gort::gosched();
+                for (text, flags) in
+                    [("ab", SendFlags::empty()), ("!", SendFlags::OOB), ("cd", SendFlags::empty())]
+                {
+                    assert_eq!(raw::send(&there, text.as_bytes(), flags), Ok(text.len()));
+                }
+                // It may be over by now.
+                let _ = sent.send(());
+                assert_eq!(reader.join().unwrap(), b"abcd");
+            }
+            other.close().unwrap();
+        });
     });
 }
 

@@ -9,6 +9,7 @@
 mod support;
 
 use gort::net::{Shutdown, TcpListener, TcpStream};
+use gort_sys::types::OFlags;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net;
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd, OwnedFd};
@@ -303,10 +304,46 @@ fn a_clone_of_std() {
         let other = here.try_clone().unwrap().into_std().unwrap();
         let waits = start(true, reads(here));
         support::settle();
-        // This runs under one P, too.
         (&there).write_all(b"x").unwrap();
         assert_eq!(waits.recv().unwrap().unwrap(), 1);
+        // The kernel would let it wait here.
+        there.set_nonblocking(true).unwrap();
+        there.try_clone().unwrap().into_std().unwrap().set_nonblocking(false).unwrap();
+        assert_eq!((&there).read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let mut buf = [0; 8];
+        let mut slices = [IoSliceMut::new(&mut buf)];
+        assert_eq!((&there).read_vectored(&mut slices).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert_eq!(there.peek(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        let full = (&there).write_all(&vec![0; 64 << 20]).unwrap_err();
+        assert_eq!(full.kind(), ErrorKind::WouldBlock);
         drop(other);
+    });
+}
+
+/// Whoever uses the descriptor itself finds it non-blocking, and closed to programs that are started.
+#[test]
+fn descriptors_of_sockets() {
+    let check = |socket: &dyn AsRawFd| {
+        let path = format!("/proc/self/fdinfo/{}", socket.as_raw_fd());
+        let text = std::fs::read_to_string(path).unwrap();
+        let flags = text.lines().find_map(|line| line.strip_prefix("flags:")).unwrap();
+        let flags = OFlags::from_bits_retain(u32::from_str_radix(flags.trim(), 8).unwrap());
+        assert!(flags.contains(OFlags::NONBLOCK | OFlags::CLOEXEC), "{flags:?}");
+    };
+    matrix(|_| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let here = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (there, _) = listener.accept().unwrap();
+        check(&listener);
+        check(&here);
+        check(&there);
+        check(&here.try_clone().unwrap());
+        check(&TcpStream::from_std(there.into_std().unwrap()).unwrap());
+        check(&gort::net::UdpSocket::bind("127.0.0.1:0").unwrap());
+        check(&gort::net::UnixDatagram::unbound().unwrap());
+        let (here, there) = gort::net::UnixStream::pair().unwrap();
+        check(&here);
+        check(&there);
     });
 }
 
