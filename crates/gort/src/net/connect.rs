@@ -12,8 +12,10 @@ use crate::{ffi, polled::Polled, scope};
 use gort_rt::netpoll::Direction;
 use gort_sys::types::{Domain, Protocol, SockFlags, SockType};
 use gort_sys::{Errno, raw};
+use std::any::type_name;
 use std::io::{self, ErrorKind};
 use std::net::{self, SocketAddr, ToSocketAddrs};
+use std::option;
 use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
@@ -23,6 +25,10 @@ const HEAD_START: Duration = Duration::from_millis(250);
 /// What `addr` stands for. If it is a name it is looked up by libc, which waits for as long as that takes:
 /// what waits is the goroutine.
 pub(super) fn resolve<A: ToSocketAddrs>(addr: A) -> io::Result<A::Iter> {
+    // What becomes at most one address is no name to std. Its name says so before it is called.
+    if type_name::<A::Iter>() == type_name::<option::IntoIter<SocketAddr>>() {
+        return addr.to_socket_addrs();
+    }
     ffi::call_with(|| addr.to_socket_addrs())
 }
 
