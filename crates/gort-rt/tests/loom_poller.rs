@@ -76,7 +76,7 @@ fn opened_while_an_m_goes_idle() {
 /// The sleeper is woken for other work when something comes.
 #[test]
 fn comes_while_the_sleeper_is_called() {
-    check(2, || {
+    check(3, || {
         boot(1);
         let (first, late, other) = (goroutine(|mp| open(mp.pp())), quick(), quick());
         submit(first);
@@ -127,11 +127,7 @@ fn two_sleepers() {
     check(1, || {
         boot(2);
         let (late, later) = (quick(), quick());
-        let first = goroutine(move |mp| {
-            open(p(0));
-            open(p(1));
-            let _ = mp;
-        });
+        let first = goroutine(|_| (0..2).for_each(|id| open(p(id))));
         submit(first);
         first.ran.sleep();
         host::start(move || happen(p(0), late));

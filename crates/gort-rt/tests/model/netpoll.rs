@@ -93,7 +93,7 @@ pub(crate) mod poller {
         }
 
         pub(crate) fn interrupt(&self) {
-            self.interrupted.store(1, Ordering::Release);
+            self.interrupted.swap(1, Ordering::AcqRel);
             self.tell();
         }
 

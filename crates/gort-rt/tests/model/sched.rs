@@ -128,10 +128,10 @@ pub(crate) mod worker {
     pub(crate) use super::keeper::stopm;
     use super::state::SCHED;
     use super::{find, keeper};
+    use crate::netpoll::poller::{Poller, forget_all};
     use crate::obj::g::G;
     use crate::obj::m::M;
     use crate::obj::p::{P, PStatus};
-    use crate::netpoll::poller::{Poller, forget_all};
     use crate::prim::{AtomicUsize, Ordering};
 
     loom::lazy_static! {
