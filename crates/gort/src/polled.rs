@@ -3,14 +3,15 @@
 
 use crate::sync::Mutex;
 use crate::time::clock;
-use gort_rt::netpoll::{self, Direction, PollDesc, Unready};
+use gort_rt::netpoll::{Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
-use gort_sys::Errno;
+use gort_sys::types::IntOption;
 use gort_sys::vdso::nanotime;
+use gort_sys::{Errno, raw};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// What a descriptor and its clones share: to the kernel they are one, and so they are to users of std.
@@ -27,7 +28,7 @@ struct Settings {
 struct Limit {
     /// By the clock of timers; [`NEVER`] for no end.
     deadline: AtomicU64,
-    /// The runtime has been told of an earlier moment, for a timeout.
+    /// The runtime may have been told of an earlier moment, for a timeout.
     earlier: AtomicBool,
 }
 
@@ -48,6 +49,8 @@ pub(crate) struct Polled<S: AsFd> {
     limits: [Limit; 2],
     /// The last read has left nothing: the next waits for an event first.
     dry: AtomicBool,
+    /// How often who reads has waited, if it is to go where what it reads arrives; else 0.
+    follows: AtomicU32,
     settings: Arc<Settings>,
 }
 
@@ -73,15 +76,23 @@ impl<S: AsFd> Polled<S> {
 
     fn with(io: S, settings: Arc<Settings>) -> io::Result<Polled<S>> {
         crate::boot::ensure()?;
-        let desc = netpoll::open(&io)?;
+        let desc = PollDesc::open(&io)?;
         Ok(Polled {
             io: Some(io),
             desc,
             locks: [Mutex::new(()), Mutex::new(())],
             limits: [Limit::new(), Limit::new()],
             dry: AtomicBool::new(false),
+            follows: AtomicU32::new(0),
             settings,
         })
+    }
+
+    /// Who reads is to go on where what it reads arrives. For a connection that was accepted: the other end
+    /// stays where it is.
+    pub(crate) fn following(self) -> Polled<S> {
+        self.follows.store(1, Ordering::Relaxed);
+        self
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -90,7 +101,7 @@ impl<S: AsFd> Polled<S> {
 
     /// The descriptor itself, not polled any more, and still non-blocking.
     pub(crate) fn into_inner(mut self) -> S {
-        netpoll::close(self.io(), self.desc);
+        self.desc.close(self.io());
         self.io.take().expect("taken by `into_inner` only")
     }
 
@@ -101,7 +112,7 @@ impl<S: AsFd> Polled<S> {
     ///
     /// `NotConnected` if it has been closed before.
     pub(crate) fn close(&self) -> io::Result<()> {
-        if netpoll::shut(self.io(), self.desc) { Ok(()) } else { Err(closed()) }
+        if self.desc.shut(self.io()) { Ok(()) } else { Err(closed()) }
     }
 
     /// Does `work`, which does not wait.
@@ -194,13 +205,17 @@ impl<S: AsFd> Polled<S> {
         if self.is_nonblocking() {
             return Err(Errno::EAGAIN.into());
         }
+        let waits = self.follows.load(Ordering::Relaxed);
+        if waits != 0 && of == Direction::Read {
+            self.follow(waits);
+        }
         let limits = &self.limits[of as usize];
         if !std::mem::replace(again, true)
             && (self.timeout(of).is_some() || limits.earlier.load(Ordering::Relaxed))
         {
             self.limit(of)?;
         }
-        self.desc.wait(of).map_err(|unready| match unready {
+        self.desc.wait(of, self.io()).map_err(|unready| match unready {
             Unready::Closing => closed(),
             Unready::TimedOut if limits.deadline.load(Ordering::Relaxed) <= nanotime() => {
                 ErrorKind::TimedOut.into()
@@ -217,13 +232,26 @@ impl<S: AsFd> Polled<S> {
             let deadline = limits.deadline.load(Ordering::Relaxed);
             let timeout = self.timeout(of);
             let until = timeout.map_or(deadline, |time| deadline.min(clock::nanos_from_now(time)));
-            limits.earlier.store(timeout.is_some(), Ordering::Relaxed);
+            if timeout.is_some() {
+                limits.earlier.store(true, Ordering::Relaxed);
+            }
             self.desc.set_deadline(of, until)?;
             // Somebody may have set another, and told the runtime before.
             if limits.deadline.load(Ordering::Relaxed) == deadline {
                 return Ok(());
             }
         }
+    }
+
+    /// Asks the kernel from time to time where what is read arrives. By who reads.
+    #[inline]
+    fn follow(&self, waits: u32) {
+        if (waits.is_power_of_two() || waits.is_multiple_of(64))
+            && let Ok(cpu) = raw::socket_int(self.io(), IntOption::INCOMING_CPU)
+        {
+            self.desc.arrives_on(cpu as usize, self.io());
+        }
+        self.follows.store(waits.wrapping_add(1).max(1), Ordering::Relaxed);
     }
 
     /// See `TcpStream::set_read_deadline`.
@@ -264,7 +292,7 @@ impl<S: AsFd> Polled<S> {
 impl<S: AsFd> Drop for Polled<S> {
     fn drop(&mut self) {
         if let Some(io) = &self.io {
-            netpoll::close(io, self.desc);
+            self.desc.close(io);
         }
     }
 }

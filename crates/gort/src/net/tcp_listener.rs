@@ -71,7 +71,7 @@ impl TcpListener {
             let flags = SockFlags::NONBLOCK | SockFlags::CLOEXEC;
             Ok((raw::accept4(io, Some(&mut addr), flags)?, addr))
         })?;
-        let stream = TcpStream(Polled::new(descriptor.into())?);
+        let stream = TcpStream(Polled::new(descriptor.into())?.following());
         Ok((stream, internet(&addr)?))
     }
 
