@@ -6,7 +6,7 @@ use gort::net::{TcpListener, TcpStream, UdpSocket, UnixDatagram, UnixListener, U
 use std::io::{self, ErrorKind, Read, Write};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use support::net::{Rng, descriptors, start};
+use support::net::{Rng, descriptors, none_left, start};
 use support::{matrix, settle, spin};
 
 fn pair() -> (TcpStream, TcpStream) {
@@ -130,7 +130,7 @@ fn ends(end: End, kind: ErrorKind, rounds: usize) {
                 }
             }
         }
-        assert_eq!(descriptors(), before);
+        none_left(before);
     });
 }
 

@@ -29,6 +29,14 @@ pub fn descriptors() -> usize {
     files.filter(|file| !file.to_string_lossy().starts_with("anon_inode:[event")).count()
 }
 
+/// There are no more descriptors open than there were, as soon as those are gone that others, who have not
+/// ended yet, hold for a moment (libc, to start a thread).
+pub fn none_left(before: usize) {
+    while descriptors() > before {
+        gort::time::sleep(std::time::Duration::from_millis(1));
+    }
+}
+
 /// Numbers that look random.
 pub struct Rng(pub u64);
 
