@@ -107,16 +107,44 @@ fn comes_while_the_sleeper_keeps_the_time() {
 /// A goroutine's P is given away, as before a blocking call that lasts until the event has come.
 #[test]
 fn p_given_away() {
-    check(2, || {
-        boot(1);
+    given_away(2, 1);
+}
+
+/// The same while another P is idle.
+#[test]
+fn p_given_away_beside_an_idle_one() {
+    given_away(2, 2);
+}
+
+fn given_away(preemptions: usize, procs: usize) {
+    check(preemptions, move || {
+        boot(procs);
         let late = quick();
         let blocking = goroutine(move |mp| {
-            open(mp.pp());
+            let pp = mp.pp();
+            open(pp);
             handoffp(releasep(mp));
-            happen(p(0), late);
+            happen(pp, late);
             late.ran.sleep();
         });
         submit(blocking);
+        finish(&[blocking, late]);
+    });
+}
+
+/// The same while a thread opens the first descriptor.
+#[test]
+fn opened_while_a_p_is_given_away() {
+    check(2, || {
+        boot(2);
+        let late = quick();
+        let blocking = goroutine(move |mp| {
+            handoffp(releasep(mp));
+            late.ran.sleep();
+        });
+        submit(blocking);
+        happen(p(1), late);
+        open(p(1));
         finish(&[blocking, late]);
     });
 }
