@@ -208,3 +208,79 @@ fn downgrading_beside_a_reader_and_a_writer() {
         assert_eq!(shared.look(), 2);
     });
 }
+
+/// A time that comes: a goroutine's alarm rings whenever it likes, a thread's as soon as it sleeps.
+fn soon() -> u64 {
+    if obj::g::current().is_some() { u64::MAX } else { prim::FAR / 2 }
+}
+
+fn read_in_time(shared: &Shared) {
+    if shared.lock.rlock_until(soon()).unwrap() {
+        shared.look();
+        shared.lock.runlock();
+    }
+}
+
+fn write_in_time(shared: &Shared) {
+    if shared.lock.lock_until(soon()) {
+        shared.add();
+        shared.lock.unlock();
+    }
+}
+
+/// Who gives up leaves everything as if it had not come.
+#[test]
+fn a_reader_gives_up() {
+    check(3, || {
+        run(&[(Goroutine, read_in_time)], |shared| {
+            write(shared);
+            write(shared);
+        });
+    });
+    check(3, || {
+        run(&[(Thread, read_in_time), (Goroutine, read)], write);
+    });
+}
+
+#[test]
+fn a_writer_gives_up() {
+    check(3, || {
+        run(&[(Goroutine, write_in_time)], |shared| {
+            read(shared);
+            read(shared);
+        });
+    });
+    check(3, || {
+        run(&[(Thread, write_in_time), (Goroutine, read)], read);
+    });
+    check(3, || {
+        run(&[(Thread, write_in_time), (Goroutine, read)], write);
+    });
+}
+
+/// A writer that waits for a reader, and keeps another one out, gives up; and the next does not.
+#[test]
+fn a_writer_gives_up_before_another() {
+    check(3, || {
+        run(&[(Thread, write_in_time), (Goroutine, write)], read);
+    });
+    check(3, || {
+        run(&[(Thread, write_in_time), (Thread, read_in_time)], read);
+    });
+}
+
+#[test]
+fn an_upgradable_reader_gives_up() {
+    check(3, || {
+        run(&[(Goroutine, read), (Thread, read)], |shared| {
+            shared.lock.lock_upgradable();
+            let before = shared.look();
+            if shared.lock.upgrade_until(soon()) {
+                shared.add();
+                shared.lock.downgrade_to_upgradable();
+            }
+            assert!(shared.look() >= before);
+            shared.lock.unlock_upgradable();
+        });
+    });
+}

@@ -16,10 +16,18 @@
 //! A reader that may be one already must not wait for a writer that waits for it. It joins those who
 //! are counted in the upper half, as long as there are any; its own earlier lock is one of them.
 //!
+//! Who does not wait for ever takes back what it has said when its time is up, under the lock of the table
+//! in which it waits, unless somebody is about to wake it; then it waits for that. While [`WRITER`] is there
+//! nobody is about to wake a reader: who has taken it away before has woken all that were counted before it
+//! let go of `writers`. And while there is still one to depart nobody is about to wake the writer. For this
+//! who departs counts itself out of both halves in one step: a writer that gives up clears the upper one, and
+//! nobody must come later who takes itself off the next writer's. The readers that have waited for who gives
+//! up it wakes itself, before it lets go of `writers`.
+//!
 //! Modelled by loom in `tests/loom_rwmutex.rs`.
 
-use super::{Mutex, Place, semacquire, semrelease};
-use crate::prim::{AtomicU32, AtomicU64, Ordering, const_fn};
+use super::{Mutex, Place, semacquire, semacquire_until, semrelease};
+use crate::prim::{AtomicU32, AtomicU64, Cell, Ordering, const_fn};
 use crate::sched::park::WaitReason;
 
 /// One who reads or waits to.
@@ -72,17 +80,37 @@ impl RwMutex {
     pub fn rlock(&self) -> Result<(), TooMany> {
         // Acquire: pairs with the Release of `unlock`.
         let old = self.state.fetch_add(READER, Ordering::Acquire);
-        if old & (WRITER | FULL) == 0 { Ok(()) } else { self.rlock_slow(old) }
+        if old & (WRITER | FULL) == 0 { Ok(()) } else { self.rlock_slow(old, None).map(drop) }
+    }
+
+    /// Locks it to read, as [`rlock`](RwMutex::rlock) does, unless that takes until the time `until`, in
+    /// nanoseconds of monotonic time: whether it has.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`].
+    pub fn rlock_until(&self, until: u64) -> Result<bool, TooMany> {
+        // Acquire: as in `rlock`.
+        let old = self.state.fetch_add(READER, Ordering::Acquire);
+        if old & (WRITER | FULL) == 0 { Ok(true) } else { self.rlock_slow(old, Some(until)) }
     }
 
     #[cold]
-    fn rlock_slow(&self, old: u64) -> Result<(), TooMany> {
+    fn rlock_slow(&self, old: u64, until: Option<u64>) -> Result<bool, TooMany> {
         if old & FULL != 0 {
             self.state.fetch_sub(READER, Ordering::Relaxed);
             return Err(TooMany);
         }
-        semacquire(&self.reader_sema, Place::Back, WaitReason::RwMutexRLock);
-        Ok(())
+        let (sema, reason) = (&self.reader_sema, WaitReason::RwMutexRLock);
+        let Some(until) = until else {
+            semacquire(sema, Place::Back, reason);
+            return Ok(true);
+        };
+        let leave = || {
+            let fewer = |old| (old & WRITER != 0).then(|| old - READER);
+            self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fewer).is_ok()
+        };
+        Ok(semacquire_until(sema, Place::Back, reason, until, leave))
     }
 
     /// Locks it to read unless somebody writes, or waits to.
@@ -102,6 +130,16 @@ impl RwMutex {
     /// [`TooMany`].
     pub fn rlock_recursive(&self) -> Result<(), TooMany> {
         if self.try_rlock_recursive()? { Ok(()) } else { self.rlock() }
+    }
+
+    /// Locks it to read, once more perhaps, unless that takes until the time `until`, in nanoseconds of
+    /// monotonic time: whether it has.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMany`].
+    pub fn rlock_recursive_until(&self, until: u64) -> Result<bool, TooMany> {
+        if self.try_rlock_recursive()? { Ok(true) } else { self.rlock_until(until) }
     }
 
     /// Locks it to read, once more perhaps, unless somebody writes.
@@ -142,19 +180,28 @@ impl RwMutex {
     /// One of those who read is done.
     #[inline]
     pub fn runlock(&self) {
+        let old = self.state.load(Ordering::Relaxed);
         // Release: pairs with the Acquire of who writes next.
-        let old = self.state.fetch_sub(READER, Ordering::Release);
-        if old & WRITER != 0 {
+        if old & WRITER != 0
+            || self
+                .state
+                .compare_exchange(old, old - READER, Ordering::Release, Ordering::Relaxed)
+                .is_err()
+        {
             self.runlock_slow();
         }
     }
 
     #[cold]
     fn runlock_slow(&self) {
-        // Acquire: pairs with the Release in `runlock` of the others, so that the writer, who comes
-        // after the last, comes after all.
-        let old = self.state.fetch_sub(DEPARTING, Ordering::Acquire);
-        if old / DEPARTING == 1 {
+        let fewer = |old| {
+            let departing = if old & WRITER != 0 { DEPARTING } else { 0 };
+            Some(old - READER - departing)
+        };
+        // AcqRel: as in `runlock`; and with the others, so that the writer, who comes after the last,
+        // comes after all.
+        let old = self.state.fetch_update(Ordering::AcqRel, Ordering::Relaxed, fewer);
+        if old.is_ok_and(|old| old & WRITER != 0 && old / DEPARTING == 1) {
             semrelease(&self.writer_sema, 1);
         }
     }
@@ -164,6 +211,19 @@ impl RwMutex {
     pub fn lock(&self) {
         self.writers.lock();
         self.upgrade();
+    }
+
+    /// Locks it to write unless that takes until the time `until`, in nanoseconds of monotonic time: whether
+    /// it has.
+    pub fn lock_until(&self, until: u64) -> bool {
+        if !self.writers.lock_until(until) {
+            return false;
+        }
+        let got = self.upgrade_until(until);
+        if !got {
+            self.writers.unlock();
+        }
+        got
     }
 
     /// Locks it to write if nobody has it.
@@ -186,6 +246,12 @@ impl RwMutex {
         self.writers.unlock();
     }
 
+    /// Who writes is done, and of those who want to write the one that has waited longest is next.
+    pub fn unlock_fair(&self) {
+        self.downgrade_to_upgradable();
+        self.writers.unlock_fair();
+    }
+
     /// Who writes goes on reading.
     pub fn downgrade(&self) {
         // Release: as in `downgrade_to_upgradable`. As a reader that waits until its own unlock.
@@ -206,15 +272,56 @@ impl RwMutex {
         self.writers.try_lock()
     }
 
+    /// Locks it to read, as the only one who may upgrade, unless that takes until the time `until`, in
+    /// nanoseconds of monotonic time: whether it has.
+    pub fn lock_upgradable_until(&self, until: u64) -> bool {
+        self.writers.lock_until(until)
+    }
+
     /// The upgradable reader is done.
     #[inline]
     pub fn unlock_upgradable(&self) {
         self.writers.unlock();
     }
 
+    /// The upgradable reader is done, and who has waited longest to write, or to be that, is next.
+    pub fn unlock_upgradable_fair(&self) {
+        self.writers.unlock_fair();
+    }
+
     /// The upgradable reader waits until nobody else reads, and writes.
     #[inline]
     pub fn upgrade(&self) {
+        if self.announce() {
+            semacquire(&self.writer_sema, Place::Back, WaitReason::RwMutexLock);
+        }
+    }
+
+    /// The upgradable reader waits until nobody else reads, and writes, unless that takes until the time
+    /// `until`, in nanoseconds of monotonic time: whether it does.
+    pub fn upgrade_until(&self, until: u64) -> bool {
+        if !self.announce() {
+            return true;
+        }
+        let waiting = Cell::new(0);
+        let leave = || {
+            let take_back = |old| {
+                waiting.set(readers(old) - old / DEPARTING);
+                (old >= DEPARTING).then(|| readers(old))
+            };
+            self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take_back).is_ok()
+        };
+        let (sema, reason) = (&self.writer_sema, WaitReason::RwMutexLock);
+        let got = semacquire_until(sema, Place::Back, reason, until, leave);
+        if !got && waiting.get() != 0 {
+            semrelease(&self.reader_sema, waiting.get() as u32);
+        }
+        got
+    }
+
+    /// Says that somebody is about to write. Whether there is anybody to wait for.
+    #[inline]
+    fn announce(&self) -> bool {
         let mut old = 0;
         // Acquire: pairs with the Release of `runlock` and `unlock`.
         while let Err(now) = self.state.compare_exchange(
@@ -225,9 +332,7 @@ impl RwMutex {
         ) {
             old = now;
         }
-        if old != 0 {
-            semacquire(&self.writer_sema, Place::Back, WaitReason::RwMutexLock);
-        }
+        old != 0
     }
 
     /// The upgradable reader writes, if nobody else reads.
