@@ -156,6 +156,17 @@ fn unlocking_fairly_while_others_wait() {
             });
         });
     }
+    // One is awake already, and has not been handed it.
+    under(0, 0, || {
+        check(2, || {
+            barge(2, |shared| {
+                add(shared);
+                shared.mutex.lock();
+                add_fairly(shared);
+                shared.mutex.lock();
+            });
+        });
+    });
     const TWO: &[(Kind, Option<u64>)] =
         &[(Goroutine, patience(Goroutine)), (Thread, patience(Thread))];
     under(0, 0, || check(2, || give_up(TWO, true, add_fairly)));
