@@ -1,12 +1,13 @@
 //! The program's read-write lock: who writes is alone, who reads sees all that was written, nobody is
 //! lost, and a reader that comes again does not wait for itself.
 //!
-//! Shown to fail: `Relaxed` for any Acquire or Release: "Causality violation". A last reader that does
-//! not wake the writer, a writer that does not let the readers go on: "deadlock". A writer that does not
-//! wait for readers, a reader that comes again without being counted, or for the first time beside a
-//! writer: "Causality violation". One that comes again and waits: "deadlock". `downgrade_upgradable` that
-//! lets writers in first: the value is another.
-
+//! Shown to fail: `Relaxed` for any Acquire or Release: "Causality violation". A last reader, or one that
+//! moves above, that does not wake the writer, a writer that does not let the readers in: "deadlock". A
+//! writer that does not wait for readers, a reader that comes again beside a writer: "Causality violation".
+//! One that comes again and waits: "deadlock". `downgrade_upgradable` that lets writers in first: the value
+//! is another. Who gives up when somebody is about to wake it, is still counted, or does not let in whom it
+//! has kept out: "it is free" is not so, "it is locked" is not so, or "deadlock".
+//!
 //! # Safety
 //!
 //! The words are used under the lock, which is what is tested: loom complains if not.
