@@ -7,6 +7,7 @@ use gort::chan::{
     unbounded,
 };
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use support::storm::storm;
 use support::{matrix, moving, quiet, serial, settle, watchdog};
 
 /// Receives from whichever has something.
@@ -384,4 +385,15 @@ fn sent_and_shared() {
         assert!(scope.spawn(move || drop(list.select())).join().is_err());
     });
     assert_eq!(std::rc::Rc::strong_count(&value), 2);
+}
+
+/// Those that wait, while each thread is pre-empted all the time.
+#[test]
+fn in_a_storm() {
+    let _storm = storm(Some(2000));
+    waiting();
+    sending_and_receiving();
+    nobody_meets_itself();
+    a_place_that_comes_free_is_seen();
+    many_look();
 }
