@@ -3,6 +3,9 @@
 //!
 //! `side.rs` is the runtime's own.
 //!
+//! Shown to fail: no fence in `wait` or in `evict`, `over` not kept, or an event on top of another that is not
+//! written: "deadlock". `commit` before the park: "readied while on its stack".
+//!
 //! # Safety
 //!
 //! What the included file relies on; what a model makes is leaked.

@@ -9,6 +9,10 @@
 //! # Safety
 //!
 //! As in `loom_sched.rs`.
+//!
+//! Shown to fail, each with "deadlock": `call` that leaves one of the two roles; no interruption; no sleeper;
+//! `inside` left as it is, or the sleeper, by who comes out; `see_to` without its fence, or one that starts
+//! nobody; `handoffp` without it; one who is called and drops what has come.
 
 #![allow(
     dead_code,
@@ -113,7 +117,7 @@ fn p_given_away() {
 /// The same while another P is idle.
 #[test]
 fn p_given_away_beside_an_idle_one() {
-    given_away(2, 2);
+    given_away(1, 2);
 }
 
 fn given_away(preemptions: usize, procs: usize) {
@@ -135,7 +139,7 @@ fn given_away(preemptions: usize, procs: usize) {
 /// The same while a thread opens the first descriptor.
 #[test]
 fn opened_while_a_p_is_given_away() {
-    check(2, || {
+    check(1, || {
         boot(2);
         let late = quick();
         let blocking = goroutine(move |mp| {
