@@ -9,6 +9,10 @@
 //! # Safety
 //!
 //! As in `loom_sched.rs`.
+//!
+//! Shown to fail, each with "deadlock": `call` that leaves one of the two roles; no interruption; no sleeper;
+//! `inside` left as it is, or the sleeper, by who comes out; `see_to` without its fence, or one that starts
+//! nobody; `handoffp` without it; one who is called and drops what has come.
 
 #![allow(
     dead_code,
@@ -107,16 +111,44 @@ fn comes_while_the_sleeper_keeps_the_time() {
 /// A goroutine's P is given away, as before a blocking call that lasts until the event has come.
 #[test]
 fn p_given_away() {
-    check(2, || {
-        boot(1);
+    given_away(2, 1);
+}
+
+/// The same while another P is idle.
+#[test]
+fn p_given_away_beside_an_idle_one() {
+    given_away(1, 2);
+}
+
+fn given_away(preemptions: usize, procs: usize) {
+    check(preemptions, move || {
+        boot(procs);
         let late = quick();
         let blocking = goroutine(move |mp| {
-            open(mp.pp());
+            let pp = mp.pp();
+            open(pp);
             handoffp(releasep(mp));
-            happen(p(0), late);
+            happen(pp, late);
             late.ran.sleep();
         });
         submit(blocking);
+        finish(&[blocking, late]);
+    });
+}
+
+/// The same while a thread opens the first descriptor.
+#[test]
+fn opened_while_a_p_is_given_away() {
+    check(1, || {
+        boot(2);
+        let late = quick();
+        let blocking = goroutine(move |mp| {
+            handoffp(releasep(mp));
+            late.ran.sleep();
+        });
+        submit(blocking);
+        happen(p(1), late);
+        open(p(1));
         finish(&[blocking, late]);
     });
 }

@@ -25,7 +25,8 @@
 
 #![allow(unsafe_code)]
 
-use super::desc::{Direction, Party, PollDesc};
+use super::desc::{Direction, PollDesc};
+use super::side::Party;
 use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::list::Queue;
@@ -127,7 +128,7 @@ impl Poller {
     /// Puts a descriptor in. What it is ready for already is an event.
     pub(super) fn add(&self, descriptor: impl AsFd, tag: u64) -> Result<(), Errno> {
         let epoll = self.init()?;
-        // SeqCst: before the P's status is looked at, as `keeper::stopm` has it the other way round.
+        // SeqCst: before the P's status is looked at, as who makes a P idle has it the other way round.
         self.count.fetch_add(1, Ordering::SeqCst);
         let ends = EpollFlags::RDHUP | EpollFlags::PRI;
         let events = EpollFlags::IN | EpollFlags::OUT | ends | EpollFlags::ET;

@@ -118,9 +118,11 @@ fn tell_slow(when: u64) {
     }
 }
 
-/// A descriptor has been put into `pp`'s queue of events: if nobody looks there, somebody is to.
+/// A descriptor has been put into `pp`'s queue of events, or `pp` has become idle: if nobody looks there,
+/// somebody is to. Who does so finds nothing to do, and becomes the sleeper.
 pub(crate) fn see_to(pp: &'static P) {
-    // SeqCst: between the count of descriptors and the status, as `watch` has it the other way round.
+    // SeqCst: between the count of descriptors and the status, as who makes a P idle has it the other way
+    // round.
     fence(Ordering::SeqCst);
     if pp.status() != PStatus::Idle || !pp.poller.is_unwatched() {
         return;
@@ -244,10 +246,9 @@ impl Lists {
         Some(first)
     }
 
-    /// Makes `mp` the sleeper of an idle P that needs one: that P.
+    /// Makes `mp` the sleeper of an idle P that needs one: that P. Whoever made it idle has a fence between
+    /// that and this, or calls [`see_to`] afterwards.
     fn watch(&mut self, mp: &'static M) -> Option<&'static P> {
-        // SeqCst: between the idle list and the count of descriptors, as `see_to` has it the other way round.
-        fence(Ordering::SeqCst);
         let needs = |pp: &&P| pp.poller.is_unwatched() && pp.poller.inside.get() == 0;
         let pp = self.pidle.iter().find(needs)?;
         pp.poller.sleeper.set(Some(mp));
