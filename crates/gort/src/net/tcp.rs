@@ -7,6 +7,7 @@ use gort_sys::raw;
 use gort_sys::types::{Domain, Protocol, SockFlags, SockType};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// A socket that listens: [`std::net::TcpListener`].
@@ -238,5 +239,11 @@ impl Write for TcpStream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl AsFd for TcpStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.io().as_fd()
     }
 }
