@@ -4,6 +4,7 @@ use crate::body::{self, Failure, Reader};
 use crate::conditions::Version;
 use crate::files::{File, Root};
 use crate::head::{Head, Persist, Status};
+use crate::kind::Kind;
 use crate::listing;
 use crate::path::{self, Target};
 use crate::ranges::{self, Parts};
@@ -103,7 +104,7 @@ impl Reply<'_> {
         let request = self.request;
         let zip = request.gzip
             && request.modern
-            && kind.text
+            && kind.zips
             && file.size >= ZIP_FROM
             && request.range.is_none();
         let etag = file.etag(if zip { "-gz" } else { "" });
@@ -122,7 +123,7 @@ impl Reply<'_> {
         if zip {
             let mut head = self.head(Status::OK);
             about.put(&mut head);
-            head.field("Content-Type", &kind.name);
+            head.format("Content-Type", &kind);
             end(head, None);
             let mut bytes = 0;
             if request.method == Method::Get {
@@ -164,7 +165,7 @@ impl Reply<'_> {
         let before = self.wire.held().len();
         let mut head = self.head(status);
         about.put(&mut head);
-        head.field("Content-Type", &about.kind.name);
+        head.format("Content-Type", about.kind);
         head.field("Accept-Ranges", "bytes");
         if status == Status::PARTIAL_CONTENT {
             head.format("Content-Range", content_range(&part, file.size));
@@ -197,7 +198,7 @@ impl Reply<'_> {
         for part in parts {
             let head = format!(
                 "\r\n--{BOUNDARY}\r\nContent-Type: {}\r\nContent-Range: {}\r\n\r\n",
-                about.kind.name,
+                about.kind,
                 content_range(part, file.size)
             );
             bytes += head.len() as u64 + (part.end - part.start);
@@ -249,29 +250,9 @@ impl About<'_> {
     fn put(&self, head: &mut Head<'_>) {
         head.field("Last-Modified", &httpdate::fmt_http_date(self.version.modified));
         head.field("ETag", self.version.etag);
-        if self.kind.text {
+        if self.kind.zips {
             head.field("Vary", "Accept-Encoding");
         }
-    }
-}
-
-/// What is in a file, by its name.
-struct Kind {
-    name: String,
-    /// It is worth compressing.
-    text: bool,
-}
-
-impl Kind {
-    fn of(path: &[u8]) -> Kind {
-        let extension = path.rsplit(|&byte| byte == b'.').next().unwrap_or_default();
-        let extension = std::str::from_utf8(extension).unwrap_or_default();
-        let name =
-            mime_guess::from_ext(extension).first_raw().unwrap_or("application/octet-stream");
-        let text = name.starts_with("text/");
-        let like_text = ["javascript", "json", "xml", "wasm"].iter().any(|end| name.ends_with(end));
-        let name = if text { format!("{name}; charset=utf-8") } else { name.into() };
-        Kind { name, text: text || like_text }
     }
 }
 

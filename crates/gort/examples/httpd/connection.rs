@@ -81,7 +81,7 @@ impl<'a> Connection<'a> {
                     Err(end) => return self.end(end),
                 }
             }
-            let since = Instant::now();
+            let since = self.clock();
             if let Err(end) = self.input.head(&mut self.wire, &self.limits, &mut head) {
                 return self.end(end);
             }
@@ -137,7 +137,7 @@ impl<'a> Connection<'a> {
 
     /// Says what is wrong, and stops listening, but not before the client has had the time to see that.
     fn refuse(&mut self, status: Status, head: &[u8]) -> Result<(), Failure> {
-        let since = Instant::now();
+        let since = self.clock();
         self.date.update();
         let text = format!("{status}\n");
         let mut answer = Head::new(self.wire.held(), status, self.date.text(), Persist::Ends);
@@ -156,8 +156,13 @@ impl<'a> Connection<'a> {
         Ok(linger(&mut self.wire)?)
     }
 
-    fn log(&self, head: &[u8], status: Status, bytes: u64, since: Instant) {
-        if !self.server.options.quiet {
+    /// When a request begins, if that is to be told.
+    fn clock(&self) -> Option<Instant> {
+        (!self.server.options.quiet).then(Instant::now)
+    }
+
+    fn log(&self, head: &[u8], status: Status, bytes: u64, since: Option<Instant>) {
+        if let Some(since) = since {
             let line = head.split(|&byte| byte == b'\n').next().unwrap_or_default();
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             let (peer, date, status) = (self.peer, self.date.text(), status.0);

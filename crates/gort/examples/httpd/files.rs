@@ -20,6 +20,9 @@ const FLAGS: OFlags =
 /// How often a lookup is tried anew that a rename has come in the way of.
 const TRIES: usize = 10;
 
+/// The last second of the year 9999.
+const LAST: i64 = 253_402_300_799;
+
 pub(crate) struct Root {
     dir: OwnedFd,
     follow_symlinks: bool,
@@ -95,13 +98,12 @@ fn walk(root: &OwnedFd, path: &[u8]) -> Result<OwnedFd, Errno> {
 
 impl File {
     fn new(fd: OwnedFd) -> Result<File, Errno> {
-        let Stat { st_mode, st_size, st_mtime, st_mtime_nsec, .. } = fstat(&fd)?;
-        let seconds = Duration::from_secs(st_mtime.try_into().unwrap_or(0));
+        let stat = fstat(&fd)?;
         Ok(File {
             fd,
-            kind: FileType::from_mode(st_mode),
-            size: st_size.try_into().unwrap_or(0),
-            modified: UNIX_EPOCH + seconds + Duration::from_nanos(st_mtime_nsec),
+            kind: FileType::from_mode(stat.st_mode),
+            size: stat.st_size.try_into().unwrap_or(0),
+            modified: modified(&stat),
         })
     }
 
@@ -124,6 +126,12 @@ impl File {
         let time = self.modified.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
         format!("\"{:x}-{:x}{suffix}\"", time.as_nanos(), self.size)
     }
+}
+
+/// When it was changed, or the nearest that headers can say: years have four digits there.
+pub(crate) fn modified(stat: &Stat) -> SystemTime {
+    let seconds = (stat.st_mtime as i64).clamp(0, LAST);
+    UNIX_EPOCH + Duration::new(seconds as u64, stat.st_mtime_nsec as u32)
 }
 
 impl AsFd for File {

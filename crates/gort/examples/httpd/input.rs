@@ -185,6 +185,10 @@ impl Input {
 
     fn skip_chunks(&mut self, wire: &mut Wire, mut budget: u64) -> Result<(), End> {
         loop {
+            // What parses a size takes none at all for nought.
+            if !self.bytes().first().is_none_or(u8::is_ascii_hexdigit) {
+                return Err(End::Refuse(Status::BAD_REQUEST));
+            }
             let (line, size) = match httparse::parse_chunk_size(self.bytes()) {
                 Ok(httparse::Status::Complete(found)) => found,
                 Ok(httparse::Status::Partial) if self.bytes().len() < FIRST => {

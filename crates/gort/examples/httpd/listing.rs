@@ -1,11 +1,10 @@
 //! A directory as a page.
 
-use crate::files::File;
+use crate::files::{self, File};
 use crate::path::encode;
 use gort::syscall::types::{AtFlags, DirEntries, FileType, Stat};
 use gort::syscall::{Errno, getdents64, newfstatat};
 use std::fmt::Write;
-use std::time::{Duration, UNIX_EPOCH};
 
 const HEAD: &str = "<!doctype html>
 <html lang=en>
@@ -106,8 +105,7 @@ fn size(entry: &Entry) -> String {
 /// `21 Nov 2026 11:01`.
 fn modified(entry: &Entry) -> String {
     let Some(stat) = entry.stat else { return String::new() };
-    let time = UNIX_EPOCH + Duration::from_secs(stat.st_mtime.try_into().unwrap_or(0));
-    httpdate::fmt_http_date(time)[5..22].into()
+    httpdate::fmt_http_date(files::modified(&stat))[5..22].into()
 }
 
 /// For text and for attributes in quotes.

@@ -16,6 +16,7 @@
 //! | `files` | files below the root, and nowhere else |
 //! | `answer` | what to say to a request |
 //! | `conditions`, `ranges` | whether, and which part |
+//! | `kind` | what is in a file |
 //! | `head` | an answer's head |
 //! | `body` | files on their way: `sendfile`, parts, gzip |
 //! | `listing` | a directory as a page |
@@ -28,6 +29,7 @@ mod connection;
 mod files;
 mod head;
 mod input;
+mod kind;
 mod listing;
 mod log;
 mod options;

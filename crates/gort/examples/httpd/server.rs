@@ -23,6 +23,10 @@ use std::time::Duration;
 /// How long accepting pauses after it has failed: there may be something to accept all the time.
 const PAUSES: (Duration, Duration) = (Duration::from_millis(5), Duration::from_secs(1));
 
+/// A compressor's tables are made on the stack, if the compiler does not optimise that away. It is address
+/// space, of which memory is what is touched.
+const STACK: usize = 500 << 10;
+
 const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\n\
     Connection: close\r\nRetry-After: 1\r\nContent-Length: 0\r\n\r\n";
 
@@ -127,7 +131,7 @@ impl Server {
                 Err(error) => log::error(format_args!("{peer}: {error}")),
             }
         };
-        if let Err(error) = gort::Builder::new().spawn(serve) {
+        if let Err(error) = gort::Builder::new().stack_size(STACK).spawn(serve) {
             log::error(format_args!("{peer}: no goroutine: {error}"));
         }
     }
