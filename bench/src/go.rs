@@ -41,7 +41,8 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
                 return crate::calls::run(workload)
                     .or_else(|| crate::channels::run(workload))
                     .or_else(|| crate::locks::run(workload))
-                    .or_else(|| crate::timers::run(workload));
+                    .or_else(|| crate::timers::run(workload))
+                    .or_else(|| crate::echo::run_gort(workload));
             }
         })
     })

@@ -58,3 +58,28 @@ fn deadlines() {
         assert_eq!(stream.read(&mut [0; 10]).unwrap_err().kind(), ErrorKind::WouldBlock);
     });
 }
+
+/// Whoever sleeps for a timer does not sleep for descriptors; somebody has to when the first goroutine
+/// waits for one.
+#[test]
+fn first_to_wait_beside_a_timer() {
+    matrix(|_| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut theirs, _) = listener.accept().unwrap();
+        drop(listener);
+        gort::go!(gort::time::sleep(Duration::from_secs(3600)));
+        for _ in 0..20 {
+            let writer = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(20));
+                theirs.write_all(b"x").unwrap();
+                theirs
+            });
+            // The others run out of work meanwhile, and sleep.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {}
+            ours.read_exact(&mut [0]).unwrap();
+            theirs = writer.join().unwrap();
+        }
+    });
+}
