@@ -3,12 +3,14 @@
 
 use crate::sync::Mutex;
 use crate::time::clock;
-use gort_rt::netpoll::{self, Direction, PollDesc, Unready};
+use gort_rt::netpoll::{Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
+use gort_sys::raw;
+use gort_sys::types::IntOption;
 use gort_sys::vdso::nanotime;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Until when, and how long, one waits in one direction.
@@ -47,6 +49,8 @@ pub(crate) struct Polled<S: AsFd> {
     limits: [Limits; 2],
     /// The last read has left nothing: the next waits for an event first.
     dry: AtomicBool,
+    /// How often who reads has waited, if it is to go where what it reads arrives; else 0.
+    follows: AtomicU32,
     /// Whether nobody waits, but is told so: `set_nonblocking`.
     impatient: AtomicBool,
 }
@@ -59,15 +63,23 @@ impl<S: AsFd> Polled<S> {
     /// Those of epoll_create(2), eventfd(2) and epoll_ctl(2).
     pub(crate) fn new(io: S) -> io::Result<Polled<S>> {
         crate::boot::ensure()?;
-        let desc = netpoll::open(&io)?;
+        let desc = PollDesc::open(&io)?;
         Ok(Polled {
             io: Some(io),
             desc,
             locks: [Mutex::new(()), Mutex::new(())],
             limits: [Limits::new(), Limits::new()],
             dry: AtomicBool::new(false),
+            follows: AtomicU32::new(0),
             impatient: AtomicBool::new(false),
         })
+    }
+
+    /// Who reads is to go on where what it reads arrives. For a connection that was accepted: the other end
+    /// stays where it is.
+    pub(crate) fn following(self) -> Polled<S> {
+        self.follows.store(1, Ordering::Relaxed);
+        self
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -76,7 +88,7 @@ impl<S: AsFd> Polled<S> {
 
     /// The descriptor itself, not polled any more, and still non-blocking.
     pub(crate) fn into_inner(mut self) -> S {
-        netpoll::close(self.io(), self.desc);
+        self.desc.close(self.io());
         self.io.take().expect("taken by `into_inner` only")
     }
 
@@ -87,7 +99,7 @@ impl<S: AsFd> Polled<S> {
     ///
     /// `NotConnected` if it has been closed before.
     pub(crate) fn close(&self) -> io::Result<()> {
-        if netpoll::shut(self.io(), self.desc) { Ok(()) } else { Err(closed()) }
+        if self.desc.shut(self.io()) { Ok(()) } else { Err(closed()) }
     }
 
     /// Does `work`, which reads, until the kernel does not say any more that it would block.
@@ -164,11 +176,15 @@ impl<S: AsFd> Polled<S> {
         if self.impatient.load(Ordering::Relaxed) {
             return Err(ErrorKind::WouldBlock.into());
         }
+        let waits = self.follows.load(Ordering::Relaxed);
+        if waits != 0 && of == Direction::Read {
+            self.follow(waits);
+        }
         let limits = &self.limits[of as usize];
         if !std::mem::replace(again, true) && limits.timeout.load(Ordering::Relaxed) != 0 {
             self.desc.set_deadline(of, limits.until())?;
         }
-        self.desc.wait(of).map_err(|unready| match unready {
+        self.desc.wait(of, self.io()).map_err(|unready| match unready {
             Unready::Closing => closed(),
             Unready::TimedOut if limits.deadline.load(Ordering::Relaxed) <= nanotime() => {
                 ErrorKind::TimedOut.into()
@@ -176,6 +192,17 @@ impl<S: AsFd> Polled<S> {
             // As std has it.
             Unready::TimedOut => ErrorKind::WouldBlock.into(),
         })
+    }
+
+    /// Asks the kernel from time to time where what is read arrives. By who reads.
+    #[inline]
+    fn follow(&self, waits: u32) {
+        if (waits.is_power_of_two() || waits.is_multiple_of(64))
+            && let Ok(cpu) = raw::socket_int(self.io(), IntOption::INCOMING_CPU)
+        {
+            self.desc.arrives_on(cpu as usize, self.io());
+        }
+        self.follows.store(waits.wrapping_add(1).max(1), Ordering::Relaxed);
     }
 
     /// See `TcpStream::set_read_deadline`.
@@ -219,7 +246,7 @@ impl<S: AsFd> Polled<S> {
 impl<S: AsFd> Drop for Polled<S> {
     fn drop(&mut self) {
         if let Some(io) = &self.io {
-            netpoll::close(io, self.desc);
+            self.desc.close(io);
         }
     }
 }

@@ -31,21 +31,20 @@
 
 #![allow(unsafe_code)]
 
-use super::WAITERS;
 use crate::lock::{Mutex, Rank};
 use crate::obj::g::{G, current};
 use crate::obj::list::{Linked, Stack};
-use crate::obj::p::P;
 use crate::prim::{
-    AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, fence, futex_wait, futex_wake,
+    AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, Word, fence, futex_wait, futex_wake,
 };
+use crate::sched::door;
 use crate::sched::park::{WaitReason, gopark, goready};
-use crate::sched::{door, keeper};
 use crate::throw::throw;
 use crate::timer::{NEVER, Owned};
 use core::cell::UnsafeCell;
 use gort_sys::Errno;
 use gort_sys::context::slot;
+use gort_sys::fd::AsFd;
 use gort_sys::vdso::nanotime;
 
 const NIL: usize = 0;
@@ -134,12 +133,8 @@ impl Side {
             // AcqRel: the goroutine's, from its commit; what has come, for who takes it.
             match self.word.compare_exchange(old, to, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(WAIT | NIL) => return None,
-                Ok(THREAD) => {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                    return Some(Party::Thread(&self.futex));
-                }
+                Ok(THREAD) => return Some(Party::Thread(&self.futex)),
                 Ok(gp) => {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
                     // SAFETY: a goroutine that is parked here, and ours now.
                     let gp = unsafe { &*core::ptr::with_exposed_provenance(gp) };
                     return Some(Party::Goroutine(gp));
@@ -158,8 +153,14 @@ pub struct PollDesc {
     closing: AtomicU32,
     /// The number of its life. Changed between lives.
     life: AtomicU64,
-    /// Who sets deadlines.
-    setting: Mutex<()>,
+    /// The P in whose queue it is. Written under `setting`.
+    pub(super) home: Word,
+    /// Whether it is where what is read arrives. By who reads.
+    pub(super) follows: Word,
+    /// How often in a row it has been waited for with another. By who reads.
+    pub(super) away: Word,
+    /// Who sets deadlines, or puts it into another queue.
+    pub(super) setting: Mutex<()>,
 }
 
 // SAFETY: the timers are under `setting`.
@@ -196,6 +197,9 @@ impl PollDesc {
                     sides: [Side::new(), Side::new()],
                     closing: AtomicU32::new(0),
                     life: AtomicU64::new(0),
+                    home: Word::new(0),
+                    follows: Word::new(0),
+                    away: Word::new(0),
                     setting: Mutex::new(Rank::PollSetting, ()),
                 });
                 &*at
@@ -281,33 +285,30 @@ impl PollDesc {
     /// Waits until the descriptor may be ready; to be called when it is not. What waits: the goroutine, or
     /// the ordinary thread. Go: `netpollblock`.
     ///
-    /// Must be called by one at a time for each direction.
+    /// Must be called by one at a time for each direction; `descriptor` is its own.
     ///
     /// # Errors
     ///
     /// See [`Unready`].
-    pub fn wait(&'static self, of: Direction) -> Result<(), Unready> {
+    pub fn wait(&'static self, of: Direction, descriptor: impl AsFd) -> Result<(), Unready> {
+        if of == Direction::Read && self.follows.get() == 0 {
+            self.come_along(descriptor);
+        }
         let side = self.side(of);
         let goroutine = current().is_some();
         if !goroutine {
             side.futex.store(0, Ordering::Relaxed);
-            awaited(None);
         }
         let wait = if goroutine { WAIT } else { THREAD };
         // SeqCst: the fence between the word and what is looked at next; see the module.
         match side.word.compare_exchange(NIL, wait, Ordering::SeqCst, Ordering::Acquire) {
             Ok(_) if self.check(of).is_err() => {
                 // An event or the one who says so may have been faster.
-                if side.word.swap(NIL, Ordering::AcqRel) == THREAD {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                }
+                side.word.swap(NIL, Ordering::AcqRel);
                 return self.check(of);
             }
             Ok(_) => {}
             Err(READY) => {
-                if !goroutine {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                }
                 side.word.store(NIL, Ordering::Relaxed);
                 return self.check(of);
             }
@@ -403,9 +404,9 @@ impl PollDesc {
         first
     }
 
-    /// Ends this life: the descriptor is not registered any more, and nobody uses it any more.
+    /// Ends this life: the descriptor is not registered any more, and nobody uses it any more. Inside a
+    /// door.
     pub(super) fn release(&'static self) {
-        door::open_anywhere();
         {
             let _one = self.setting.lock();
             for side in &self.sides {
@@ -423,31 +424,19 @@ impl PollDesc {
             side.word.store(NIL, Ordering::Relaxed);
         }
         self.closing.store(0, Ordering::Relaxed);
+        self.follows.set(0);
+        self.away.set(0);
         FREE.lock().push(self);
-        slot::unlock();
-    }
-}
-
-/// One more waits. `pp` is the P of the M that this runs on, if it is g0's commit.
-fn awaited(pp: Option<&'static P>) {
-    // SeqCst: before the keeper's state, as `keeper::engage` has it the other way round.
-    if WAITERS.fetch_add(1, Ordering::SeqCst) == 0 {
-        keeper::descriptor_awaited(pp);
     }
 }
 
 /// [`PollDesc::wait`]'s commit: off the stack, it may be woken.
 fn commit(gp: &'static G, word: usize) -> bool {
-    awaited(gp.mp().p.get());
     // SAFETY: `wait` passes the address of a word that is never freed.
     let word: &AtomicUsize = unsafe { &*core::ptr::with_exposed_provenance(word) };
     let at = core::ptr::from_ref(gp).expose_provenance();
     // Release: the goroutine's state is what who takes it out sees.
-    let parked = word.compare_exchange(WAIT, at, Ordering::Release, Ordering::Relaxed).is_ok();
-    if !parked {
-        WAITERS.fetch_sub(1, Ordering::Relaxed);
-    }
-    parked
+    word.compare_exchange(WAIT, at, Ordering::Release, Ordering::Relaxed).is_ok()
 }
 
 unsafe fn ring_read(desc: usize, when: u64) {

@@ -51,7 +51,7 @@ fn wakep_slow() {
 /// `nmspinning`.
 pub(crate) fn startm(pp: &'static P, spinning: bool) {
     let mut lists = SCHED.lock();
-    let Some(mp) = lists.mget() else {
+    let Some(mp) = lists.mget_for(pp) else {
         if refused_lately() && lists.mcount.cast_signed() != lists.mlocked {
             return do_without(lists, pp, spinning);
         }
@@ -193,6 +193,11 @@ pub(crate) fn handoffp(pp: &'static P) {
         return;
     }
     if SCHED.runqsize.load(Ordering::Relaxed) != 0 {
+        drop(lists);
+        return startm(pp, false);
+    }
+    if pp.poller.is_unwatched() {
+        // Who looks for work with it becomes its sleeper.
         drop(lists);
         return startm(pp, false);
     }

@@ -41,7 +41,7 @@ impl TcpListener {
     /// Those of accept(2).
     pub fn accept(&self) -> io::Result<(TcpStream, SocketAddr)> {
         let (stream, addr) = self.0.read(net::TcpListener::accept)?;
-        Ok((TcpStream::from_std(stream)?, addr))
+        Ok((TcpStream(TcpStream::from_std(stream)?.0.following()), addr))
     }
 
     /// All that come. See [`std::net::TcpListener::incoming`].
