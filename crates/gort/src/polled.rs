@@ -5,11 +5,10 @@ use crate::sync::Mutex;
 use crate::time::clock;
 use gort_rt::netpoll::{self, Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
-use gort_sys::raw;
-use gort_sys::types::{PollFd, PollFlags, Timespec};
+use gort_sys::vdso::nanotime;
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Until when, and how long, one waits in one direction.
@@ -25,16 +24,31 @@ impl Limits {
     const fn new() -> Limits {
         Limits { deadline: AtomicU64::new(NEVER), timeout: AtomicU64::new(0) }
     }
+
+    /// Until when who begins to wait now may wait.
+    fn until(&self) -> u64 {
+        let (deadline, timeout) =
+            (self.deadline.load(Ordering::Relaxed), self.timeout.load(Ordering::Relaxed));
+        if timeout == 0 {
+            return deadline;
+        }
+        deadline.min(clock::nanos_from_now(Duration::from_nanos(timeout)))
+    }
 }
 
 /// A non-blocking descriptor, registered with the poller.
 #[derive(Debug)]
 pub(crate) struct Polled<S: AsFd> {
-    io: S,
+    /// Taken by [`into_inner`](Polled::into_inner) only.
+    io: Option<S>,
     desc: &'static PollDesc,
-    /// One goroutine at a time reads, and one writes.
+    /// One party at a time reads, and one writes.
     locks: [Mutex<()>; 2],
     limits: [Limits; 2],
+    /// The last read has left nothing: the next waits for an event first.
+    dry: AtomicBool,
+    /// Whether nobody waits, but is told so: `set_nonblocking`.
+    impatient: AtomicBool,
 }
 
 impl<S: AsFd> Polled<S> {
@@ -46,77 +60,129 @@ impl<S: AsFd> Polled<S> {
     pub(crate) fn new(io: S) -> io::Result<Polled<S>> {
         crate::boot::ensure()?;
         let desc = netpoll::open(&io)?;
-        let limits = [Limits::new(), Limits::new()];
-        Ok(Polled { io, desc, locks: [Mutex::new(()), Mutex::new(())], limits })
+        Ok(Polled {
+            io: Some(io),
+            desc,
+            locks: [Mutex::new(()), Mutex::new(())],
+            limits: [Limits::new(), Limits::new()],
+            dry: AtomicBool::new(false),
+            impatient: AtomicBool::new(false),
+        })
     }
 
     pub(crate) fn io(&self) -> &S {
-        &self.io
+        self.io.as_ref().expect("taken by `into_inner` only")
+    }
+
+    /// The descriptor itself, not polled any more, and still non-blocking.
+    pub(crate) fn into_inner(mut self) -> S {
+        netpoll::close(self.io(), self.desc);
+        self.io.take().expect("taken by `into_inner` only")
+    }
+
+    /// Closes the file, while others may wait for it or use it: their calls fail, and so do all that come
+    /// later.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if it has been closed before.
+    pub(crate) fn close(&self) -> io::Result<()> {
+        if netpoll::shut(self.io(), self.desc) { Ok(()) } else { Err(closed()) }
     }
 
     /// Does `work`, which reads, until the kernel does not say any more that it would block.
     #[inline]
     pub(crate) fn read<R>(&self, work: impl FnMut(&S) -> io::Result<R>) -> io::Result<R> {
         let _one = self.locks[0].lock();
-        self.run(Direction::Read, work)
+        self.run(Direction::Read, false, work)
     }
 
-    /// The same for one that writes.
+    /// The same for a read of at most `most` bytes from a stream of which a read takes all that there is:
+    /// after one that was short, there is nothing to be had until an event comes.
+    #[inline]
+    pub(crate) fn read_stream(
+        &self,
+        most: usize,
+        work: impl FnMut(&S) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let _one = self.locks[0].lock();
+        let got = self.run(Direction::Read, most != 0 && self.dry.load(Ordering::Relaxed), work);
+        let short = matches!(got, Ok(n) if n != 0 && n < most);
+        if short != self.dry.load(Ordering::Relaxed) {
+            self.dry.store(short, Ordering::Relaxed);
+        }
+        got
+    }
+
+    /// [`read`](Polled::read) for one that writes.
     #[inline]
     pub(crate) fn write<R>(&self, work: impl FnMut(&S) -> io::Result<R>) -> io::Result<R> {
         let _one = self.locks[1].lock();
-        self.run(Direction::Write, work)
+        self.run(Direction::Write, false, work)
     }
 
-    fn run<R>(&self, of: Direction, mut work: impl FnMut(&S) -> io::Result<R>) -> io::Result<R> {
-        let limits = &self.limits[of as usize];
-        let timeout = limits.timeout.load(Ordering::Relaxed);
-        let mut until = limits.deadline.load(Ordering::Relaxed);
-        if timeout != 0 {
-            let ends = clock::nanos_from_now(Duration::from_nanos(timeout));
-            if ends < until {
-                until = ends;
-            }
-            self.desc.set_deadline(of, until)?;
-        }
+    /// `dry`: it is of no use to try before an event has come.
+    #[inline]
+    fn run<R>(
+        &self,
+        of: Direction,
+        mut dry: bool,
+        mut work: impl FnMut(&S) -> io::Result<R>,
+    ) -> io::Result<R> {
+        let mut waited = false;
+        self.may_begin(of)?;
         loop {
-            self.desc.prepare(of).map_err(|unready| error(unready, timeout != 0))?;
-            match work(&self.io) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                Err(error) if error.kind() == ErrorKind::WouldBlock => {}
-                result => return result,
+            if self.desc.take_event(of) || !dry {
+                match work(self.io()) {
+                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                    Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                    Err(_) if self.desc.is_closing() => return Err(closed()),
+                    result => return result,
+                }
             }
-            if gort_rt::current().is_some() {
-                self.desc.wait(of).map_err(|unready| error(unready, timeout != 0))?;
-            } else {
-                self.block(of, until)?;
+            dry = false;
+            self.wait(of, &mut waited)?;
+        }
+    }
+
+    /// Whether an operation may begin: it has not been closed, and the deadline has not passed.
+    #[inline]
+    fn may_begin(&self, of: Direction) -> io::Result<()> {
+        match self.desc.check(of) {
+            Ok(()) => Ok(()),
+            Err(Unready::Closing) => Err(closed()),
+            Err(Unready::TimedOut) => {
+                // Or a timeout has: that was an earlier operation's.
+                let deadline = self.limits[of as usize].deadline.load(Ordering::Relaxed);
+                if deadline <= nanotime() { Err(ErrorKind::TimedOut.into()) } else { Ok(()) }
             }
         }
     }
 
-    /// What waits: the ordinary thread.
-    fn block(&self, of: Direction, until: u64) -> io::Result<()> {
-        let events = match of {
-            Direction::Read => PollFlags::IN | PollFlags::RDHUP,
-            Direction::Write => PollFlags::OUT,
-        };
-        let mut fds = [PollFd::new(self.io.as_fd(), events)];
-        let mut left = (until != NEVER).then(|| {
-            let left = until.saturating_sub(gort_sys::vdso::nanotime());
-            Timespec { sec: (left / 1_000_000_000) as i64, nsec: (left % 1_000_000_000) as i64 }
-        });
-        match raw::ppoll(&mut fds, left.as_mut(), None) {
-            Ok(0) => Err(ErrorKind::TimedOut.into()),
-            Ok(_) | Err(gort_sys::Errno::EINTR) => Ok(()),
-            Err(errno) => Err(errno.into()),
+    /// Waits for an event; `again` if this operation has waited already.
+    fn wait(&self, of: Direction, again: &mut bool) -> io::Result<()> {
+        if self.impatient.load(Ordering::Relaxed) {
+            return Err(ErrorKind::WouldBlock.into());
         }
+        let limits = &self.limits[of as usize];
+        if !std::mem::replace(again, true) && limits.timeout.load(Ordering::Relaxed) != 0 {
+            self.desc.set_deadline(of, limits.until())?;
+        }
+        self.desc.wait(of).map_err(|unready| match unready {
+            Unready::Closing => closed(),
+            Unready::TimedOut if limits.deadline.load(Ordering::Relaxed) <= nanotime() => {
+                ErrorKind::TimedOut.into()
+            }
+            // As std has it.
+            Unready::TimedOut => ErrorKind::WouldBlock.into(),
+        })
     }
 
     /// See `TcpStream::set_read_deadline`.
     pub(crate) fn set_deadline(&self, of: Direction, when: Option<Instant>) -> io::Result<()> {
-        let when = when.map_or(NEVER, clock::nanos_at);
-        self.limits[of as usize].deadline.store(when, Ordering::Relaxed);
-        Ok(self.desc.set_deadline(of, when)?)
+        let limits = &self.limits[of as usize];
+        limits.deadline.store(when.map_or(NEVER, clock::nanos_at), Ordering::Relaxed);
+        Ok(self.desc.set_deadline(of, limits.until())?)
     }
 
     /// See `TcpStream::set_read_timeout`.
@@ -138,19 +204,26 @@ impl<S: AsFd> Polled<S> {
         let nanos = self.limits[of as usize].timeout.load(Ordering::Relaxed);
         (nanos != 0).then(|| Duration::from_nanos(nanos))
     }
+
+    /// Whether operations that would have to wait fail instead.
+    pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
+        self.impatient.store(nonblocking, Ordering::Relaxed);
+    }
+
+    /// What [`set_nonblocking`](Polled::set_nonblocking) has set.
+    pub(crate) fn is_nonblocking(&self) -> bool {
+        self.impatient.load(Ordering::Relaxed)
+    }
 }
 
 impl<S: AsFd> Drop for Polled<S> {
     fn drop(&mut self) {
-        netpoll::close(&self.io, self.desc);
+        if let Some(io) = &self.io {
+            netpoll::close(io, self.desc);
+        }
     }
 }
 
-/// As std has them: a timeout that is over is a call that would block.
-fn error(unready: Unready, timeout: bool) -> io::Error {
-    match unready {
-        Unready::TimedOut if timeout => ErrorKind::WouldBlock.into(),
-        Unready::TimedOut => ErrorKind::TimedOut.into(),
-        Unready::Closing => io::Error::other("use of a closed descriptor"),
-    }
+fn closed() -> io::Error {
+    io::Error::new(ErrorKind::NotConnected, "use of a closed descriptor")
 }

@@ -6,16 +6,23 @@
 //!
 //! | Word | Meaning | Left by |
 //! |-|-|-|
-//! | `NIL` | nothing is known | who waits, to `WAIT`; an event, to `READY` |
+//! | `NIL` | nothing is known | who waits, to `WAIT` or `THREAD`; an event, to `READY` |
 //! | `READY` | an event has come that nobody has taken | who wants to wait, to `NIL` |
-//! | `WAIT` | somebody is about to park | its commit, to its address; anybody else, which calls the park off |
+//! | `WAIT` | a goroutine is about to park | its commit, to its address; anybody else, which calls the park off |
+//! | `THREAD` | an ordinary thread sleeps at `futex` | as the next |
 //! | a goroutine | it is parked | whoever takes it out, to `READY` for an event, else to `NIL` |
 //!
 //! That the descriptor is being closed, or its deadline has passed, is said beside it. Who says so then
-//! takes out who waits; who waits says so (`WAIT`) and then looks. Between the two on each side is a full
-//! fence, so that one of them sees the other.
+//! takes out who waits; who waits says so (`WAIT`, `THREAD`) and then looks. Between the two on each side
+//! is a full fence, so that one of them sees the other.
 //!
-//! One goroutine at a time waits in each direction: the descriptor's own locks see to that, above.
+//! Events come when something changes (they are edge-triggered). So who has found that there is no more to
+//! be had may wait for the next without another look, as long as every change is an event of its own: but
+//! the end of a stream can come in one with data, and is the last. It is kept (`over`).
+//!
+//! One party at a time waits in each direction: the descriptor's own locks see to that, above.
+//!
+//! Modelled by loom in `tests/loom_netpoll.rs`.
 //!
 //! # Safety
 //!
@@ -26,11 +33,15 @@
 
 use super::WAITERS;
 use crate::lock::{Mutex, Rank};
-use crate::obj::g::G;
+use crate::obj::g::{G, current};
 use crate::obj::list::{Linked, Stack};
-use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, fence};
+use crate::obj::p::P;
+use crate::prim::{
+    AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, fence, futex_wait, futex_wake,
+};
 use crate::sched::park::{WaitReason, gopark, goready};
 use crate::sched::{door, keeper};
+use crate::throw::throw;
 use crate::timer::{NEVER, Owned};
 use core::cell::UnsafeCell;
 use gort_sys::Errno;
@@ -40,6 +51,7 @@ use gort_sys::vdso::nanotime;
 const NIL: usize = 0;
 const READY: usize = 1;
 const WAIT: usize = 2;
+const THREAD: usize = 3;
 
 /// What a goroutine waits to be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,10 +71,39 @@ pub enum Unready {
     TimedOut,
 }
 
+/// Who has waited.
+#[derive(Clone, Copy)]
+pub(super) enum Party {
+    /// To be readied.
+    Goroutine(&'static G),
+    /// It sleeps at this futex, which is never freed.
+    Thread(&'static AtomicU32),
+}
+
+impl Party {
+    /// From any thread, by who has taken it out.
+    fn wake(self) {
+        match self {
+            Party::Goroutine(gp) => goready(gp),
+            Party::Thread(futex) => Party::wake_thread(futex),
+        }
+    }
+
+    pub(super) fn wake_thread(futex: &AtomicU32) {
+        // Release: with the Acquire in `wait_thread`.
+        futex.store(1, Ordering::Release);
+        let _ = futex_wake(futex, 1);
+    }
+}
+
 /// One direction.
 #[derive(Debug)]
 struct Side {
     word: AtomicUsize,
+    /// Whether an event has said that there will be no more, for the end has come: it stays so.
+    over: AtomicU32,
+    /// Not 0 when the thread that waits is to go on.
+    futex: AtomicU32,
     /// Until when one may wait; [`NEVER`] for ever.
     deadline: AtomicU64,
     /// Whether it has passed.
@@ -75,6 +116,8 @@ impl Side {
     const fn new() -> Side {
         Side {
             word: AtomicUsize::new(NIL),
+            over: AtomicU32::new(0),
+            futex: AtomicU32::new(0),
             deadline: AtomicU64::new(NEVER),
             expired: AtomicU32::new(0),
             timer: UnsafeCell::new(None),
@@ -82,7 +125,7 @@ impl Side {
     }
 
     /// Takes out who waits, if somebody does. `to` is `READY` for an event. Go: `netpollunblock`.
-    fn unblock(&self, to: usize) -> Option<&'static G> {
+    fn unblock(&'static self, to: usize) -> Option<Party> {
         let mut old = self.word.load(Ordering::Relaxed);
         loop {
             if old == READY || old == to {
@@ -91,10 +134,15 @@ impl Side {
             // AcqRel: the goroutine's, from its commit; what has come, for who takes it.
             match self.word.compare_exchange(old, to, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(WAIT | NIL) => return None,
+                Ok(THREAD) => {
+                    WAITERS.fetch_sub(1, Ordering::Relaxed);
+                    return Some(Party::Thread(&self.futex));
+                }
                 Ok(gp) => {
                     WAITERS.fetch_sub(1, Ordering::Relaxed);
                     // SAFETY: a goroutine that is parked here, and ours now.
-                    return Some(unsafe { &*core::ptr::with_exposed_provenance(gp) });
+                    let gp = unsafe { &*core::ptr::with_exposed_provenance(gp) };
+                    return Some(Party::Goroutine(gp));
                 }
                 Err(now) => old = now,
             }
@@ -178,38 +226,44 @@ impl PollDesc {
         (desc.life.load(Ordering::Relaxed) as u16 == (tag >> 48) as u16).then_some(desc)
     }
 
-    fn side(&self, of: Direction) -> &Side {
+    fn side(&'static self, of: Direction) -> &'static Side {
         match of {
             Direction::Read => &self.sides[0],
             Direction::Write => &self.sides[1],
         }
     }
 
-    /// An event has come: who waited for it, if somebody did.
-    pub(super) fn ready(&self, of: Direction) -> Option<&'static G> {
-        self.side(of).unblock(READY)
+    /// An event has come, `over` that it may be the last: who waited for it, if somebody did.
+    pub(super) fn ready(&'static self, of: Direction, over: bool) -> Option<Party> {
+        let side = self.side(of);
+        if over {
+            // Before the word says that there is an event.
+            side.over.store(1, Ordering::Relaxed);
+        }
+        side.unblock(READY)
     }
 
-    /// Why it is of no use to wait, if it is not: before each call. Forgets an event that has come
-    /// before. Go: `netpollreset`.
+    /// Whether an event has come since the last time, or the last one has; to be asked before each
+    /// call. Go: `netpollreset`.
+    #[inline]
+    pub fn take_event(&'static self, of: Direction) -> bool {
+        let side = self.side(of);
+        if side.word.load(Ordering::Relaxed) == READY {
+            // Acquire: what the event was about is seen by the call that comes.
+            side.word.swap(NIL, Ordering::Acquire);
+            return true;
+        }
+        side.over.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether it is of no use to wait.
     ///
     /// # Errors
     ///
     /// See [`Unready`].
     #[inline]
-    pub fn prepare(&self, of: Direction) -> Result<(), Unready> {
-        self.check(of)?;
-        let side = self.side(of);
-        if side.word.load(Ordering::Relaxed) == READY {
-            // Acquire: what the event was about is seen by the call that comes.
-            side.word.swap(NIL, Ordering::Acquire);
-        }
-        Ok(())
-    }
-
-    #[inline]
-    fn check(&self, of: Direction) -> Result<(), Unready> {
-        if self.closing.load(Ordering::Relaxed) != 0 {
+    pub fn check(&'static self, of: Direction) -> Result<(), Unready> {
+        if self.is_closing() {
             return Err(Unready::Closing);
         }
         if self.side(of).expired.load(Ordering::Relaxed) != 0 {
@@ -218,32 +272,56 @@ impl PollDesc {
         Ok(())
     }
 
-    /// Waits until the descriptor may be ready; to be called when the kernel says that it is not. What
-    /// waits: the goroutine. Go: `netpollblock`.
+    /// Whether somebody has called [`evict`](PollDesc::evict).
+    #[inline]
+    pub fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed) != 0
+    }
+
+    /// Waits until the descriptor may be ready; to be called when it is not. What waits: the goroutine, or
+    /// the ordinary thread. Go: `netpollblock`.
     ///
-    /// Must be called on a goroutine, by one at a time for each direction.
+    /// Must be called by one at a time for each direction.
     ///
     /// # Errors
     ///
     /// See [`Unready`].
     pub fn wait(&'static self, of: Direction) -> Result<(), Unready> {
         let side = self.side(of);
-        // SeqCst: the fence between `WAIT` and what is looked at next; see the module.
-        match side.word.compare_exchange(NIL, WAIT, Ordering::SeqCst, Ordering::Acquire) {
+        let goroutine = current().is_some();
+        if !goroutine {
+            side.futex.store(0, Ordering::Relaxed);
+            awaited(None);
+        }
+        let wait = if goroutine { WAIT } else { THREAD };
+        // SeqCst: the fence between the word and what is looked at next; see the module.
+        match side.word.compare_exchange(NIL, wait, Ordering::SeqCst, Ordering::Acquire) {
+            Ok(_) if self.check(of).is_err() => {
+                // An event or the one who says so may have been faster.
+                if side.word.swap(NIL, Ordering::AcqRel) == THREAD {
+                    WAITERS.fetch_sub(1, Ordering::Relaxed);
+                }
+                return self.check(of);
+            }
             Ok(_) => {}
             Err(READY) => {
+                if !goroutine {
+                    WAITERS.fetch_sub(1, Ordering::Relaxed);
+                }
                 side.word.store(NIL, Ordering::Relaxed);
                 return self.check(of);
             }
-            Err(_) => crate::throw::throw("two goroutines wait for one direction of a descriptor"),
+            Err(_) => throw("two wait for one direction of a descriptor"),
         }
-        if let Err(unready) = self.check(of) {
-            // An event or the one who says so may have been faster.
-            side.word.swap(NIL, Ordering::AcqRel);
-            return Err(unready);
+        if goroutine {
+            gopark(commit, core::ptr::from_ref(&side.word).expose_provenance(), WaitReason::IoWait);
+        } else {
+            // Acquire: with the Release in `wake_thread`.
+            while side.futex.load(Ordering::Acquire) == 0 {
+                let _ = futex_wait(&side.futex, 0, None);
+            }
         }
-        gopark(commit, core::ptr::from_ref(&side.word).expose_provenance(), WaitReason::IoWait);
-        // Taken by this goroutine, as all that it is woken for. Acquire: with `unblock`.
+        // The event it was woken for. Acquire: with `unblock`.
         side.word.swap(NIL, Ordering::Acquire);
         self.check(of)
     }
@@ -302,26 +380,27 @@ impl PollDesc {
         core::ptr::from_ref(self).expose_provenance()
     }
 
-    fn expire(&self, of: Direction) {
+    fn expire(&'static self, of: Direction) {
         let side = self.side(of);
         side.expired.store(1, Ordering::Relaxed);
         // SeqCst: see the module.
         fence(Ordering::SeqCst);
-        if let Some(gp) = side.unblock(NIL) {
-            goready(gp);
+        if let Some(party) = side.unblock(NIL) {
+            party.wake();
         }
     }
 
-    /// Nobody waits any more from here on; who does is woken. Go: `poll_runtime_pollUnblock`.
-    pub fn evict(&'static self) {
-        self.closing.store(1, Ordering::Relaxed);
-        // SeqCst: see the module.
-        fence(Ordering::SeqCst);
+    /// Nobody waits any more from here on; who does is woken. Whether this is the first time. Go:
+    /// `poll_runtime_pollUnblock`.
+    pub(super) fn evict(&'static self) -> bool {
+        // SeqCst: the fence; see the module.
+        let first = self.closing.swap(1, Ordering::SeqCst) == 0;
         for side in &self.sides {
-            if let Some(gp) = side.unblock(NIL) {
-                goready(gp);
+            if let Some(party) = side.unblock(NIL) {
+                party.wake();
             }
         }
+        first
     }
 
     /// Ends this life: the descriptor is not registered any more, and nobody uses it any more.
@@ -340,6 +419,7 @@ impl PollDesc {
         self.life.store(self.life.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         for side in &self.sides {
             side.expired.store(0, Ordering::Relaxed);
+            side.over.store(0, Ordering::Relaxed);
             side.word.store(NIL, Ordering::Relaxed);
         }
         self.closing.store(0, Ordering::Relaxed);
@@ -348,12 +428,17 @@ impl PollDesc {
     }
 }
 
-/// [`PollDesc::wait`]'s commit: off the stack, it may be woken.
-fn commit(gp: &'static G, word: usize) -> bool {
+/// One more waits. `pp` is the P of the M that this runs on, if it is g0's commit.
+fn awaited(pp: Option<&'static P>) {
     // SeqCst: before the keeper's state, as `keeper::engage` has it the other way round.
     if WAITERS.fetch_add(1, Ordering::SeqCst) == 0 {
-        keeper::descriptor_awaited(gp.mp().p.get());
+        keeper::descriptor_awaited(pp);
     }
+}
+
+/// [`PollDesc::wait`]'s commit: off the stack, it may be woken.
+fn commit(gp: &'static G, word: usize) -> bool {
+    awaited(gp.mp().p.get());
     // SAFETY: `wait` passes the address of a word that is never freed.
     let word: &AtomicUsize = unsafe { &*core::ptr::with_exposed_provenance(word) };
     let at = core::ptr::from_ref(gp).expose_provenance();

@@ -6,14 +6,16 @@
 
 #![allow(unsafe_code)]
 
-use super::desc::{Direction, PollDesc};
+use super::desc::{Direction, Party, PollDesc};
 use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::prim::{AtomicU32, AtomicU64, Ordering};
-use gort_sys::fd::{AsFd, IntoRawFd};
+use core::mem::ManuallyDrop;
+use gort_sys::fd::{AsFd, AsRawFd, FromRawFd, IntoRawFd};
 use gort_sys::types::{
-    BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
+    BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, Mode, OFlags, OwnedFd,
+    RawFd, Timespec,
 };
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
@@ -24,9 +26,11 @@ const BATCH: usize = 128;
 /// The event of who interrupts a poll: no address.
 const BREAK: u64 = 1;
 
-/// The two descriptors, plus one; 0 before there are any.
+/// The descriptors, plus one; 0 before there are any.
 static EPOLL: AtomicU32 = AtomicU32::new(0);
 static EVENT: AtomicU32 = AtomicU32::new(0);
+/// One that nothing can be done with, likewise.
+static NOTHING: AtomicU32 = AtomicU32::new(0);
 
 /// Whether somebody has interrupted the poll that is on its way, or the next.
 static INTERRUPTED: AtomicU32 = AtomicU32::new(0);
@@ -57,7 +61,9 @@ fn init() -> Result<BorrowedFd<'static>, Errno> {
     let event = raw::eventfd2(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
     let interrupts = EpollEvent { events: EpollFlags::IN, data: BREAK };
     raw::epoll_ctl(&epoll, EpollOp::ADD, &event, Some(&interrupts))?;
+    let nothing = raw::open(c"/", OFlags::PATH | OFlags::CLOEXEC, Mode::empty())?;
     // Release: with the Acquire in `fd`.
+    NOTHING.store(nothing.into_raw_fd() as u32 + 1, Ordering::Release);
     EVENT.store(event.into_raw_fd() as u32 + 1, Ordering::Release);
     EPOLL.store(epoll.into_raw_fd() as u32 + 1, Ordering::Release);
     fd(&EPOLL).ok_or(Errno::EBADF)
@@ -71,7 +77,8 @@ fn init() -> Result<BorrowedFd<'static>, Errno> {
 pub fn open(descriptor: impl AsFd) -> Result<&'static PollDesc, Errno> {
     let epoll = init()?;
     let desc = PollDesc::take()?;
-    let watched = EpollFlags::IN | EpollFlags::OUT | EpollFlags::RDHUP | EpollFlags::ET;
+    let ends = EpollFlags::RDHUP | EpollFlags::PRI;
+    let watched = EpollFlags::IN | EpollFlags::OUT | ends | EpollFlags::ET;
     let event = EpollEvent { events: watched, data: desc.tag() };
     let added = raw::epoll_ctl(epoll, EpollOp::ADD, descriptor, Some(&event));
     if let Err(errno) = added {
@@ -81,10 +88,25 @@ pub fn open(descriptor: impl AsFd) -> Result<&'static PollDesc, Errno> {
     Ok(desc)
 }
 
-/// Ends what [`open`] began, before the descriptor is closed. Nobody waits for it any more. Go:
-/// `netpollclose`.
+/// Closes the file behind `descriptor`, while others may use it: who waits for it is woken, and what they
+/// do with it fails from now on (`EBADF`). The number stays taken until the caller closes it. Whether it
+/// was open.
+pub fn shut(descriptor: impl AsFd, desc: &'static PollDesc) -> bool {
+    let first = desc.evict();
+    if first && let (Some(epoll), Some(nothing)) = (fd(&EPOLL), fd(&NOTHING)) {
+        let _ = raw::epoll_ctl(epoll, EpollOp::DELETE, &descriptor, None);
+        // SAFETY: the number goes on to be a descriptor, and the caller's: it is not dropped here.
+        let number = unsafe { OwnedFd::from_raw_fd(descriptor.as_fd().as_raw_fd()) };
+        let _ = raw::dup3(nothing, &mut *ManuallyDrop::new(number), DupFlags::CLOEXEC);
+    }
+    first
+}
+
+/// Ends what [`open`] began, before the descriptor is closed. Nobody uses it any more. Go: `netpollclose`.
 pub fn close(descriptor: impl AsFd, desc: &'static PollDesc) {
-    if let Some(epoll) = fd(&EPOLL) {
+    if !desc.is_closing()
+        && let Some(epoll) = fd(&EPOLL)
+    {
         let _ = raw::epoll_ctl(epoll, EpollOp::DELETE, descriptor, None);
     }
     desc.release();
@@ -117,18 +139,25 @@ pub(crate) fn poll(until: Option<u64>) -> Queue<G> {
         }
         // SAFETY: what `open` has registered.
         let Some(desc) = (unsafe { PollDesc::of(data) }) else { continue };
-        let over = EpollFlags::HUP | EpollFlags::ERR;
-        let wake = |events: EpollFlags, of| {
-            if what.intersects(events | over)
-                && let Some(gp) = desc.ready(of)
-            {
-                ready.push_back(gp);
-            }
-        };
-        wake(EpollFlags::IN | EpollFlags::RDHUP, Direction::Read);
-        wake(EpollFlags::OUT, Direction::Write);
+        let broken = what.intersects(EpollFlags::HUP | EpollFlags::ERR);
+        // Of a read that ends at urgent data no event says that there is more behind.
+        let ended = broken || what.intersects(EpollFlags::RDHUP | EpollFlags::PRI);
+        if ended || what.intersects(EpollFlags::IN) {
+            wake(&ready, desc.ready(Direction::Read, ended));
+        }
+        if broken || what.intersects(EpollFlags::OUT) {
+            wake(&ready, desc.ready(Direction::Write, broken));
+        }
     }
     ready
+}
+
+fn wake(ready: &Queue<G>, party: Option<Party>) {
+    match party {
+        Some(Party::Goroutine(gp)) => ready.push_back(gp),
+        Some(Party::Thread(futex)) => Party::wake_thread(futex),
+        None => {}
+    }
 }
 
 /// Has the [`poll`] return that somebody waits in, or else the next. Go: `netpollBreak`.

@@ -20,8 +20,7 @@
 //!
 //! # Who polls
 //!
-//! - an M that has found nothing in its own queue and in the global ones, before it looks at other Ps,
-//!   and at one round in 61;
+//! - an M that has found nothing in its own queue and in the global ones, before it looks at other Ps;
 //! - the keeper (`sched/keeper.rs`), which sleeps in the kernel's queue of events instead of on its note
 //!   as long as somebody waits for a descriptor: whoever wakes it breaks that off ([`epoll::interrupt`]);
 //! - sysmon, while all Ps are busy.
@@ -30,7 +29,7 @@ pub(crate) mod desc;
 pub(crate) mod epoll;
 
 pub use desc::{Direction, PollDesc, Unready};
-pub use epoll::{close, open};
+pub use epoll::{close, open, shut};
 
 use crate::obj::g::G;
 use crate::obj::list::Queue;

@@ -63,7 +63,6 @@ pub(crate) enum Turn {
     Global,
     Hogs,
     Ring,
-    Descriptors,
 }
 
 /// Whose turn it is, if it is not `next`'s.
@@ -73,7 +72,6 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
         0 => Some(Turn::Global),
         20 => Some(Turn::Hogs),
         40 => Some(Turn::Ring),
-        50 if netpoll::is_awaited() => Some(Turn::Descriptors),
         _ => None,
     }
 }
@@ -81,10 +79,6 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
 fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
     match turn {
         Turn::Ring => pp.runq.get_oldest(),
-        Turn::Descriptors => {
-            netpoll::poll(Some(pp));
-            None
-        }
         _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
         Turn::Global => SCHED.lock().globrunqget(pp, 1),
         Turn::Hogs => SCHED.lock().hogget(pp),

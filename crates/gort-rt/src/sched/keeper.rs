@@ -114,9 +114,12 @@ fn tell_slow(when: u64) {
 }
 
 /// Somebody waits for a descriptor, and nobody did before: the keeper is to wait for that, too, and there
-/// is to be one. In a park's commit; `pp` is the P of the M that this runs on.
+/// is to be one, unless all Ps are busy: their Ms look for events, and sysmon does. `pp` is the P of the M
+/// that this runs on.
 pub(crate) fn descriptor_awaited(pp: Option<&'static P>) {
-    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0 {
+    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0
+        && SCHED.npidle.load(Ordering::Relaxed) != 0
+    {
         match pp {
             Some(pp) => pp.timer_news.set(AT_ONCE as usize),
             None => tell(AT_ONCE),
@@ -176,7 +179,10 @@ impl Lists {
     /// that time. `again` says that `mp` is a keeper that was woken.
     fn engage(&mut self, mp: &'static M, again: bool) -> Option<u64> {
         let mut first = earliest();
-        if !again && until() <= first && (!netpoll::is_awaited() || !self.keeper.is_none()) {
+        // Of those who have a P all look for events: none is to wake for each that comes.
+        let watches = || netpoll::is_awaited() && SCHED.npidle.load(Ordering::Relaxed) != 0;
+        let watched = SCHED.keeper_polls.load(Ordering::Relaxed) != 0;
+        if !again && until() <= first && (watched || !watches()) {
             return None;
         }
         if let Some(other) = self.keeper.get()
@@ -200,7 +206,7 @@ impl Lists {
             first = now;
         }
         // SeqCst, in the loop: as `netpoll`'s commit has it the other way round.
-        let awaited = netpoll::is_awaited();
+        let awaited = watches();
         if first == NEVER && !awaited {
             return None;
         }

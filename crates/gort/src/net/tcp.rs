@@ -194,11 +194,12 @@ fn connect(addr: SocketAddr, until: Option<Instant>) -> io::Result<TcpStream> {
 
 impl Read for &TcpStream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read(|mut io| io.read(buf))
+        self.0.read_stream(buf.len(), |mut io| io.read(buf))
     }
 
     fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        self.0.read(|mut io| io.read_vectored(bufs))
+        let most = bufs.iter().map(|buf| buf.len()).sum();
+        self.0.read_stream(most, |mut io| io.read_vectored(bufs))
     }
 }
 
