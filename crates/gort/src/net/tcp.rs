@@ -1,5 +1,6 @@
 //! TCP.
 
+use crate::io::{AsPort, Port};
 use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::Errno;
@@ -238,5 +239,11 @@ impl Write for TcpStream {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+impl AsPort for TcpStream {
+    fn port(&self) -> &dyn Port {
+        &self.0
     }
 }
