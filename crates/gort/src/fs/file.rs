@@ -236,10 +236,6 @@ impl Seek for &File {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         call_with(|| (&*self.0).seek(to))
     }
-
-    fn stream_position(&mut self) -> io::Result<u64> {
-        self.seek(SeekFrom::Current(0))
-    }
 }
 
 impl Read for File {
@@ -277,10 +273,6 @@ impl Write for File {
 impl Seek for File {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         (&*self).seek(to)
-    }
-
-    fn stream_position(&mut self) -> io::Result<u64> {
-        (&*self).stream_position()
     }
 }
 

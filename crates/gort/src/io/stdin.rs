@@ -13,8 +13,11 @@ use gort_rt::netpoll::Direction;
 use std::io::{self, BufRead, BufReader, IsTerminal, Lines, Read};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
 
-// SAFETY: see the module.
-static INPUT: Shared = Shared::new(unsafe { BorrowedFd::borrow_raw(0) }, Direction::Read);
+static INPUT: Shared = Shared::new(
+    // SAFETY: see the module.
+    unsafe { BorrowedFd::borrow_raw(0) },
+    Direction::Read,
+);
 
 static BUFFER: LazyLock<Mutex<BufReader<Unbuffered>>> =
     LazyLock::new(|| Mutex::new(BufReader::new(Unbuffered)));
