@@ -117,8 +117,7 @@ fn tell_slow(when: u64) {
 /// is to be one, unless all Ps are busy: their Ms look for events, and sysmon does. `pp` is the P of the M
 /// that this runs on.
 pub(crate) fn descriptor_awaited(pp: Option<&'static P>) {
-    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0
-        && SCHED.npidle.load(Ordering::Relaxed) != 0
+    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0 && SCHED.npidle.load(Ordering::Relaxed) != 0
     {
         match pp {
             Some(pp) => pp.timer_news.set(AT_ONCE as usize),
