@@ -125,14 +125,15 @@ pub fn notify(signals: &[Signal]) -> Receiver<Signal> {
 pub fn ignore(signals: &[Signal]) {
     let set = checked(signals, "ignore");
     let mut state = STATE.lock();
-    state.forget(set);
     for signal in members(set) {
         state.replace(signal, &SigAction::IGNORE);
     }
+    state.forget(set);
 }
 
 /// Undoes [`notify`] and [`ignore`]: those who were notified of these signals are not any more, and what
-/// happened on them before happens again. For no signals, all that there are. Go: `signal.Reset`.
+/// happened on them before happens again, also on one that is on its way to a thread just now. For no
+/// signals, all that there are. Go: `signal.Reset`.
 ///
 /// # Panics
 ///
@@ -140,10 +141,10 @@ pub fn ignore(signals: &[Signal]) {
 pub fn reset(signals: &[Signal]) {
     let set = checked(signals, "reset");
     let mut state = STATE.lock();
-    state.forget(set);
     for signal in members(set) {
         state.restore(signal);
     }
+    state.forget(set);
 }
 
 fn members(set: SigSet) -> impl Iterator<Item = Signal> {
@@ -179,8 +180,9 @@ impl State {
         }
     }
 
-    /// Nobody wants these any more.
+    /// Nobody wants these any more, nor those that have come.
     fn forget(&mut self, set: SigSet) {
+        PENDING.fetch_and(!set.0, Ordering::Relaxed);
         for (wanted, _) in &mut self.receivers {
             wanted.0 &= !set.0;
         }
@@ -241,10 +243,11 @@ fn send_on(event: &Polled<OwnedFd>) {
     loop {
         let come = event.read(|event| Ok(raw::read(event, &mut [0; 8])?));
         debug_assert!(come.is_ok(), "{come:?}");
+        let mut state = STATE.lock();
         // AcqRel: with the handler's.
         let set = SigSet(PENDING.swap(0, Ordering::AcqRel));
         for signal in members(set) {
-            STATE.lock().send(signal);
+            state.send(signal);
         }
     }
 }

@@ -101,18 +101,21 @@ fn a_full_channel() {
 /// Signals arrive wherever goroutines are: at work, in the kernel, parked, on one another's threads.
 #[test]
 fn amid_work() {
+    // No other test's, for at the end some may be on their way.
+    let both = [Signal::WINCH, Signal::IO];
     matrix(|_| {
-        let signals = notify(&[Signal::USR1, Signal::USR2]);
+        let signals = notify(&both);
         let (done, over) = gort::chan::bounded::<()>(0);
         gort::scope(|s| {
             let receiver = s.go(|| {
-                let mut counts = [0; 2];
-                loop {
+                let (mut counts, mut working) = ([0; 2], true);
+                // The last of each arrives, whatever became of those before.
+                while working || counts.contains(&0) {
                     select! {
                         recv(signals) -> signal => {
-                            counts[usize::from(signal == Ok(Signal::USR2))] += 1;
+                            counts[usize::from(signal == Ok(both[1]))] += 1;
                         }
-                        recv(over) -> _ => return counts,
+                        recv(over) -> _ => working = false,
                     }
                 }
             });
@@ -124,18 +127,15 @@ fn amid_work() {
                         2 => gort::gosched(),
                         _ => drop(format!("{i} {round}")),
                     }
-                    send(if i % 2 == 0 { Signal::USR1 } else { Signal::USR2 });
+                    send(both[i % 2]);
                 }
             });
-            // Signals of the same kind run together; the last of each is seen.
-            while !signals.is_empty() {
-                gort::gosched();
-            }
             done.close();
-            let counts = receiver.join().unwrap();
-            assert!(counts[0] >= 1 && counts[1] >= 1, "{counts:?}");
+            receiver.join().unwrap();
         });
-        reset(&[Signal::USR1, Signal::USR2]);
+        // The kernel may have some that no thread has got yet: they are forgotten.
+        ignore(&both);
+        reset(&both);
     });
 }
 
