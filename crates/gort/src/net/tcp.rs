@@ -1,5 +1,6 @@
 //! TCP.
 
+use crate::io::{AsPort, Port};
 use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::Errno;
@@ -7,7 +8,6 @@ use gort_sys::raw;
 use gort_sys::types::{Domain, Protocol, SockFlags, SockType};
 use std::io::{self, ErrorKind, IoSlice, IoSliceMut, Read, Write};
 use std::net::{self, Shutdown, SocketAddr, ToSocketAddrs};
-use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 /// A socket that listens: [`std::net::TcpListener`].
@@ -242,8 +242,8 @@ impl Write for TcpStream {
     }
 }
 
-impl AsFd for TcpStream {
-    fn as_fd(&self) -> BorrowedFd<'_> {
-        self.0.io().as_fd()
+impl AsPort for TcpStream {
+    fn port(&self) -> &dyn Port {
+        &self.0
     }
 }
