@@ -1,6 +1,6 @@
 //! What to say to a request.
 
-use crate::body::{self, Failure, Reader};
+use crate::body::{self, Failure};
 use crate::conditions::Version;
 use crate::files::{File, Root};
 use crate::head::{Head, Persist, Status};
@@ -127,7 +127,8 @@ impl Reply<'_> {
             end(head, None);
             let mut bytes = 0;
             if request.method == Method::Get {
-                bytes = body::send_zipped(self.wire, Reader { file, offset: 0 })?;
+                let source = file.from(0).map_err(Failure::File)?;
+                bytes = body::send_zipped(self.wire, source)?;
             }
             return Ok(Sent { status: Status::OK, bytes });
         }

@@ -44,7 +44,7 @@ impl<'a> Connection<'a> {
                 head_time: options.head_time,
                 idle_time: options.idle_time,
             },
-            wire: Wire::new(stream, options.send_time),
+            wire: Wire::new(stream),
             input: Input::default(),
             date: Date::new(),
         }
@@ -60,6 +60,9 @@ impl<'a> Connection<'a> {
             Ok(()) => {
                 // The client may have gone.
                 let _ = self.wire.flush().and_then(|()| self.wire.stream().finish());
+            }
+            Err(Failure::Client(error)) if error.kind() == io::ErrorKind::WouldBlock => {
+                log::error(format_args!("{peer}: takes nothing"));
             }
             Err(Failure::Client(error)) => log::error(format_args!("{peer}: {error}")),
             Err(Failure::File(error)) => {

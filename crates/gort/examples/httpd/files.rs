@@ -5,10 +5,12 @@
 //! call does not exist, or a sandbox does not let it through, the path is walked component by component,
 //! and symbolic links are not followed at all.
 
+use gort::fs;
 use gort::syscall::fd::{AsFd, BorrowedFd, OwnedFd};
 use gort::syscall::types::{FileType, Mode, OFlags, OpenHow, ResolveFlags, Stat};
-use gort::syscall::{Errno, fstat, openat, openat2, pread64};
-use std::io;
+use gort::syscall::{Errno, fstat, openat, openat2};
+use std::io::{self, Seek, SeekFrom};
+use std::os::unix::fs::FileExt;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -32,7 +34,7 @@ pub(crate) struct Root {
 
 /// An open file.
 pub(crate) struct File {
-    fd: OwnedFd,
+    file: fs::File,
     pub(crate) kind: FileType,
     pub(crate) size: u64,
     pub(crate) modified: SystemTime,
@@ -100,7 +102,7 @@ impl File {
     fn new(fd: OwnedFd) -> Result<File, Errno> {
         let stat = fstat(&fd)?;
         Ok(File {
-            fd,
+            file: fd.into(),
             kind: FileType::from_mode(stat.st_mode),
             size: stat.st_size.try_into().unwrap_or(0),
             modified: modified(&stat),
@@ -108,17 +110,23 @@ impl File {
     }
 
     /// Fills `buf` from there on, unless the file ends before.
-    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> Result<usize, Errno> {
+    pub(crate) fn read_at(&self, buf: &mut [u8], offset: u64) -> io::Result<usize> {
         let mut got = 0;
         while got < buf.len() {
-            match pread64(&self.fd, &mut buf[got..], offset + got as u64) {
+            match self.file.read_at(&mut buf[got..], offset + got as u64) {
                 Ok(0) => break,
                 Ok(some) => got += some,
-                Err(Errno::EINTR) => {}
-                Err(errno) => return Err(errno),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(got)
+    }
+
+    /// The file, to be read from there on.
+    pub(crate) fn from(&self, offset: u64) -> io::Result<&fs::File> {
+        (&self.file).seek(SeekFrom::Start(offset))?;
+        Ok(&self.file)
     }
 
     /// Changes whenever the file does, as far as its time and size tell.
@@ -136,6 +144,6 @@ pub(crate) fn modified(stat: &Stat) -> SystemTime {
 
 impl AsFd for File {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.file.as_fd()
     }
 }

@@ -37,11 +37,11 @@ mod path;
 mod ranges;
 mod request;
 mod server;
-mod stop;
 mod stream;
 mod wire;
 
 use gort::net::TcpListener;
+use gort::signal::{Signal, notify};
 use gort::syscall::types::{Pid, Resource, Rlimit};
 use options::Options;
 use server::Server;
@@ -70,21 +70,19 @@ fn main() -> ExitCode {
 /// Until SIGTERM or SIGINT.
 fn serve(options: Options) -> io::Result<()> {
     allow_many_files();
-    let stop = stop::requested()?;
+    let stop = notify(&[Signal::TERM, Signal::INT]);
     let listener = TcpListener::bind(&*options.listen)
         .map_err(|error| io::Error::other(format!("{}: {error}", options.listen)))?;
     let addr = listener.local_addr()?;
     let server = Arc::new(Server::new(options)?);
     let scheme = if server.tls.is_some() { "https" } else { "http" };
     log::error(format_args!("serving {} at {scheme}://{addr}/", server.options.root.display()));
-    let accepting = gort::go({
-        let server = Arc::clone(&server);
-        move || server.accept(&listener)
+    gort::scope(|s| {
+        s.go(|| server.accept(&listener));
+        // Whichever it is.
+        let _ = stop.recv();
+        server.drain(&listener);
     });
-    // Whatever the signal is.
-    let _ = stop.recv();
-    server.drain(addr);
-    let _ = accepting.join();
     Ok(())
 }
 

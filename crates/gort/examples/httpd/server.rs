@@ -99,6 +99,7 @@ impl Server {
                     pause = PAUSES.0;
                     self.welcome(socket, peer);
                 }
+                Err(_) if self.is_draining() => {}
                 // Too many open files, mostly: some will be closed.
                 Err(error) => {
                     log::error(format_args!("accept: {error}"));
@@ -124,7 +125,7 @@ impl Server {
             // An answer is written in one piece: there is nothing to wait for.
             let stream = socket.set_nodelay(true).and_then(|()| {
                 let tls = server.tls.clone().map(ServerConnection::new).transpose();
-                Ok(Stream::new(socket, tls.map_err(io::Error::other)?))
+                Stream::new(socket, tls.map_err(io::Error::other)?, server.options.send_time)
             });
             match stream {
                 Ok(stream) => Connection::new(server, &client, peer, stream).serve(),
@@ -149,13 +150,13 @@ impl Server {
         Some(number)
     }
 
-    /// Stops accepting at `addr`, ends the connections that wait for requests, and gives the others the
+    /// Stops accepting, ends the connections that wait for requests, and gives the others the
     /// time to complete their answers.
-    pub(crate) fn drain(&self, addr: SocketAddr) {
+    pub(crate) fn drain(&self, listener: &TcpListener) {
         // SeqCst: with `may_idle`.
         self.draining.store(true, Ordering::SeqCst);
-        // Whoever accepts is woken by somebody who comes.
-        let _ = TcpStream::connect(addr);
+        // Whoever accepts is woken; it can have been closed by nobody else.
+        let _ = listener.close();
         for client in self.clients.lock().connected.values() {
             if client.idle.load(Ordering::SeqCst) {
                 let _ = client.socket.shutdown(Shutdown::Read);

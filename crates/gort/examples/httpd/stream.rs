@@ -10,30 +10,19 @@ use std::time::{Duration, Instant};
 pub(crate) struct Stream {
     socket: Arc<TcpStream>,
     tls: Option<Box<ServerConnection>>,
-    read: Limit,
-    write: Limit,
-}
-
-/// A deadline that has been set.
-struct Limit(Option<Instant>);
-
-impl Limit {
-    /// Whether a deadline in `time` from now has to be set. One that would come a little early will do:
-    /// to move a timer for each request costs more than it is worth.
-    fn moves(&mut self, time: Duration) -> Option<Instant> {
-        let until = Instant::now() + time;
-        let enough = until - (time / 8).min(Duration::from_secs(1));
-        if self.0.is_some_and(|set| (enough..=until).contains(&set)) {
-            return None;
-        }
-        self.0 = Some(until);
-        self.0
-    }
+    /// Until when one may read.
+    until: Option<Instant>,
 }
 
 impl Stream {
-    pub(crate) fn new(socket: Arc<TcpStream>, tls: Option<ServerConnection>) -> Stream {
-        Stream { socket, tls: tls.map(Box::new), read: Limit(None), write: Limit(None) }
+    /// Writing fails when the client takes nothing for `send_time`.
+    pub(crate) fn new(
+        socket: Arc<TcpStream>,
+        tls: Option<ServerConnection>,
+        send_time: Duration,
+    ) -> io::Result<Stream> {
+        socket.set_write_timeout(Some(send_time))?;
+        Ok(Stream { socket, tls: tls.map(Box::new), until: None })
     }
 
     /// The socket, if what is sent is sent as it is.
@@ -41,26 +30,21 @@ impl Stream {
         self.tls.is_none().then_some(&*self.socket)
     }
 
-    /// Reading fails when this time is over.
+    /// Reading fails when this time is over, or a little before: to move a timer for each request costs
+    /// more than it is worth.
     pub(crate) fn read_within(&mut self, time: Duration) -> io::Result<()> {
-        match self.read.moves(time) {
-            Some(until) => self.socket.set_read_deadline(Some(until)),
-            None => Ok(()),
+        let until = Instant::now() + time;
+        let enough = until - (time / 8).min(Duration::from_secs(1));
+        if self.until.is_some_and(|set| (enough..=until).contains(&set)) {
+            return Ok(());
         }
-    }
-
-    /// Writing fails when this time is over.
-    pub(crate) fn write_within(&mut self, time: Duration) -> io::Result<()> {
-        match self.write.moves(time) {
-            Some(until) => self.socket.set_write_deadline(Some(until)),
-            None => Ok(()),
-        }
+        self.until = Some(until);
+        self.socket.set_read_deadline(self.until)
     }
 
     /// Agrees on TLS with the client, in this time.
     pub(crate) fn handshake(&mut self, time: Duration) -> io::Result<()> {
         self.read_within(time)?;
-        self.write_within(time)?;
         match &mut self.tls {
             Some(tls) => tls.complete_io(&mut &*self.socket).map(|_| ()),
             None => Ok(()),

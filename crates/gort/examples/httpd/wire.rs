@@ -4,7 +4,6 @@
 use crate::stream::Stream;
 use gort::sync::Pool;
 use std::io::{self, Read, Write};
-use std::time::Duration;
 
 /// More than this is not held back.
 const MOST: usize = 64 << 10;
@@ -15,13 +14,11 @@ static BUFFERS: Pool<Vec<u8>> = Pool::new(Vec::new);
 pub(crate) struct Wire {
     stream: Stream,
     out: Vec<u8>,
-    /// In which the client must take something.
-    send_time: Duration,
 }
 
 impl Wire {
-    pub(crate) fn new(stream: Stream, send_time: Duration) -> Wire {
-        Wire { stream, out: Vec::new(), send_time }
+    pub(crate) fn new(stream: Stream) -> Wire {
+        Wire { stream, out: Vec::new() }
     }
 
     pub(crate) fn stream(&mut self) -> &mut Stream {
@@ -39,11 +36,6 @@ impl Wire {
     /// Whether it is time for a flush.
     pub(crate) fn is_full(&self) -> bool {
         self.out.len() >= MOST
-    }
-
-    /// The client must take something in time, from now.
-    pub(crate) fn renew(&mut self) -> io::Result<()> {
-        self.stream.write_within(self.send_time)
     }
 }
 
@@ -67,7 +59,6 @@ impl Write for Wire {
     fn flush(&mut self) -> io::Result<()> {
         let mut sent = 0;
         while sent < self.out.len() {
-            self.renew()?;
             match self.stream.write(&self.out[sent..])? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 some => sent += some,

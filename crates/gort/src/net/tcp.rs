@@ -49,6 +49,16 @@ impl TcpListener {
         Incoming(self)
     }
 
+    /// Closes the socket while others use it: who waits for it is woken with an error, and all
+    /// that is done with it from now on fails likewise.
+    ///
+    /// # Errors
+    ///
+    /// `NotConnected` if it has been closed already.
+    pub fn close(&self) -> io::Result<()> {
+        self.0.close()
+    }
+
     /// See [`std::net::TcpListener::local_addr`].
     ///
     /// # Errors
@@ -143,6 +153,15 @@ impl TcpStream {
     /// As there.
     pub fn set_read_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
         self.0.set_timeout(Direction::Read, timeout)
+    }
+
+    /// See [`std::net::TcpStream::set_write_timeout`].
+    ///
+    /// # Errors
+    ///
+    /// As there.
+    pub fn set_write_timeout(&self, timeout: Option<Duration>) -> io::Result<()> {
+        self.0.set_timeout(Direction::Write, timeout)
     }
 
     /// See [`std::net::TcpStream::shutdown`].

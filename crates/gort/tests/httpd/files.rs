@@ -115,7 +115,7 @@ fn neither_files_nor_directories() {
 fn what_may_not_be_read() {
     let server = Server::start(&[]);
     let path = server.dir.path().join("a.txt");
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     // The superuser may read everything.
     let expected = if File::open(&path).is_ok() { 200 } else { 403 };
     assert_eq!(server.get("/a.txt", &[]).status, expected);

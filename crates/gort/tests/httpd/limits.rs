@@ -120,9 +120,9 @@ fn slow_readers() {
     server.dir.write("x.txt", (0..5_000_000).map(|i: u32| (i % 251) as u8).collect::<Vec<_>>());
     zipped.send(request("GET", "/x.txt", &[]).repeat(10));
     server.is_well();
-    let stuck_at = format!("{}: timed out", stuck.socket().local_addr().unwrap());
+    let stuck_at = format!("{}: takes nothing", stuck.socket().local_addr().unwrap());
     server.line(&stuck_at);
-    server.line(&format!("{}: timed out", zipped.socket().local_addr().unwrap()));
+    server.line(&format!("{}: takes nothing", zipped.socket().local_addr().unwrap()));
     server.settles(before);
     // Slow is not stuck.
     let slow = server.client();
