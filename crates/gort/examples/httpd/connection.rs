@@ -58,7 +58,7 @@ impl<'a> Connection<'a> {
         }
         match self.requests() {
             Ok(()) => {
-                // The client may have gone.
+                // It may have been said already, or the client be gone.
                 let _ = self.wire.flush().and_then(|()| self.wire.stream().finish());
             }
             Err(Failure::Client(error)) if error.kind() == io::ErrorKind::WouldBlock => {
@@ -122,7 +122,8 @@ impl<'a> Connection<'a> {
             let Sent { status, bytes } = reply.send()?;
             self.log(&head, status, bytes, since);
             if then == Persist::Ends {
-                return Ok(());
+                // It may be sending something all the same.
+                return if vain || !self.input.is_empty() { self.linger() } else { Ok(()) };
             }
             if self.wire.is_full() {
                 self.wire.flush()?;
@@ -138,7 +139,7 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Says what is wrong, and stops listening, but not before the client has had the time to see that.
+    /// Says what is wrong, and ends the connection.
     fn refuse(&mut self, status: Status, head: &[u8]) -> Result<(), Failure> {
         let since = self.clock();
         self.date.update();
@@ -149,14 +150,16 @@ impl<'a> Connection<'a> {
         answer.end();
         self.wire.held().extend_from_slice(text.as_bytes());
         self.log(head, status, text.len() as u64, since);
-        let linger = |wire: &mut Wire| -> io::Result<()> {
-            wire.flush()?;
-            wire.stream().finish()?;
-            wire.stream().read_within(LINGER.0)?;
-            wire.stream().discard(LINGER.1);
-            Ok(())
-        };
-        Ok(linger(&mut self.wire)?)
+        self.linger()
+    }
+
+    /// Stops listening, but not before the client has had the time to see the answer.
+    fn linger(&mut self) -> Result<(), Failure> {
+        self.wire.flush()?;
+        self.wire.stream().finish()?;
+        self.wire.stream().read_within(LINGER.0)?;
+        self.wire.stream().discard(LINGER.1);
+        Ok(())
     }
 
     /// When a request begins, if that is to be told.
