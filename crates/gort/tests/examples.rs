@@ -134,7 +134,7 @@ fn chat() {
         assert_eq!(hear(guest), "ann: good morning\n");
     }
     // One who hears nothing is thrown out, and the others go on.
-    let deaf = enter("deaf\n");
+    let _deaf = enter("deaf\n");
     for guest in [&mut ann, &mut bob] {
         assert_eq!(hear(guest), "* deaf comes in\n");
     }

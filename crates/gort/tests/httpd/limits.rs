@@ -100,7 +100,7 @@ fn slow_heads() {
 
 #[test]
 fn idle_clients() {
-    let server = Server::start(&["--idle-time", "0.3"]);
+    let server = Server::start(&["--idle-time", "1"]);
     let before = server.descriptors();
     let (mut never, mut once) = (server.client(), server.client());
     assert_eq!(once.get("/a.txt", &[]).status, 200);
@@ -124,12 +124,6 @@ fn slow_readers() {
     server.line(&stuck_at);
     server.line(&format!("{}: takes nothing", zipped.socket().local_addr().unwrap()));
     server.settles(before);
-    // Slow is not stuck.
-    let slow = server.client();
-    slow.socket().write_all(request("GET", "/large", &[]).as_bytes()).unwrap();
-    let mut slow = slow;
-    thread::sleep(Duration::from_millis(100));
-    assert_eq!(slow.answer().body.len() as u64, LARGE);
 }
 
 #[test]
