@@ -15,6 +15,7 @@
 mod desc;
 pub(crate) mod poller;
 mod register;
+mod side;
 
 pub use desc::{Direction, PollDesc, Unready};
 

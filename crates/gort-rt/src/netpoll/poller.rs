@@ -16,7 +16,7 @@
 //! - sysmon, when nobody has looked for [`GAP`]: the P's goroutine is a hog, or there was no M.
 //!
 //! An idle P gets its sleeper when an M goes to sleep (`keeper::stopm`). Who makes a P idle without an M
-//! has one started, and whoever registers the first descriptor with an idle P, too ([`see_to`]). If all that
+//! has one started, and whoever registers the first descriptor with an idle P, too (`keeper::see_to`). If all that
 //! fails, sysmon finds out: it does not go into its deep sleep while a queue is in use that nobody watches.
 //!
 //! # Safety
@@ -25,15 +25,13 @@
 
 #![allow(unsafe_code)]
 
-use super::desc::{Direction, Party, PollDesc};
+use super::desc::{Direction, PollDesc};
+use super::side::Party;
 use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::obj::m::M;
-use crate::obj::p::{P, PStatus};
-use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, fence, set_timerslack};
-use crate::sched::state::SCHED;
-use crate::sched::wake::startm;
+use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, set_timerslack};
 use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::types::{
     BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
@@ -130,7 +128,7 @@ impl Poller {
     /// Puts a descriptor in. What it is ready for already is an event.
     pub(super) fn add(&self, descriptor: impl AsFd, tag: u64) -> Result<(), Errno> {
         let epoll = self.init()?;
-        // SeqCst: before the P's status is looked at, as `keeper::stopm` has it the other way round.
+        // SeqCst: before the P's status is looked at, as who makes a P idle has it the other way round.
         self.count.fetch_add(1, Ordering::SeqCst);
         let ends = EpollFlags::RDHUP | EpollFlags::PRI;
         let events = EpollFlags::IN | EpollFlags::OUT | ends | EpollFlags::ET;
@@ -238,20 +236,5 @@ fn wake(ready: &Queue<G>, party: Option<Party>) {
         Some(Party::Goroutine(gp)) => ready.push_back(gp),
         Some(Party::Thread(futex)) => Party::wake_thread(futex),
         None => {}
-    }
-}
-
-/// A descriptor has been put into `pp`'s queue: if nobody looks, has somebody do so.
-pub(super) fn see_to(pp: &'static P) {
-    // SeqCst: between the count and the status, as `keeper::stopm` has it the other way round.
-    fence(Ordering::SeqCst);
-    if pp.status() != PStatus::Idle || !pp.poller.is_unwatched() {
-        return;
-    }
-    let mut lists = SCHED.lock();
-    let ours = pp.poller.is_unwatched() && lists.pidletake(pp);
-    drop(lists);
-    if ours {
-        startm(pp, false);
     }
 }

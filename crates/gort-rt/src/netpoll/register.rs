@@ -8,10 +8,10 @@
 
 use super::desc::PollDesc;
 use super::nothing;
-use super::poller::see_to;
 use crate::obj::m;
 use crate::obj::p::{P, PStatus};
 use crate::sched::door;
+use crate::sched::keeper::see_to;
 use crate::sched::state::SCHED;
 use crate::throw::throw;
 use core::mem::ManuallyDrop;

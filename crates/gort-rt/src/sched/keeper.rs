@@ -44,14 +44,14 @@ use super::fire::fire_all;
 use super::state::{Lists, SCHED};
 use super::sysmon;
 use super::threads::KEEP;
-use super::wake::wakep;
+use super::wake::{startm, wakep};
 use super::worker::{acquirep, mexit, sleep};
 use crate::lock::Guard;
 use crate::netpoll;
 use crate::obj::g::{G, current};
 use crate::obj::list::Queue;
 use crate::obj::m::M;
-use crate::obj::p::P;
+use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence, nanotime};
 use crate::timer::NEVER;
 
@@ -115,6 +115,23 @@ fn tell_slow(when: u64) {
     wakep();
     if SCHED.npidle.load(Ordering::Relaxed) | SCHED.nmspinning.load(Ordering::Relaxed) == 0 {
         sysmon::hurry_until(when);
+    }
+}
+
+/// A descriptor has been put into `pp`'s queue of events, or `pp` has become idle: if nobody looks there,
+/// somebody is to. Who does so finds nothing to do, and becomes the sleeper.
+pub(crate) fn see_to(pp: &'static P) {
+    // SeqCst: between the count of descriptors and the status, as who makes a P idle has it the other way
+    // round.
+    fence(Ordering::SeqCst);
+    if pp.status() != PStatus::Idle || !pp.poller.is_unwatched() {
+        return;
+    }
+    let mut lists = SCHED.lock();
+    let ours = pp.poller.is_unwatched() && lists.pidletake(pp);
+    drop(lists);
+    if ours {
+        startm(pp, false);
     }
 }
 
@@ -229,10 +246,9 @@ impl Lists {
         Some(first)
     }
 
-    /// Makes `mp` the sleeper of an idle P that needs one: that P.
+    /// Makes `mp` the sleeper of an idle P that needs one: that P. Whoever made it idle has a fence between
+    /// that and this, or calls [`see_to`] afterwards.
     fn watch(&mut self, mp: &'static M) -> Option<&'static P> {
-        // SeqCst: between the idle list and the count of descriptors, as `see_to` has it the other way round.
-        fence(Ordering::SeqCst);
         let needs = |pp: &&P| pp.poller.is_unwatched() && pp.poller.inside.get() == 0;
         let pp = self.pidle.iter().find(needs)?;
         pp.poller.sleeper.set(Some(mp));

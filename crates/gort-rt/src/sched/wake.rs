@@ -196,11 +196,6 @@ pub(crate) fn handoffp(pp: &'static P) {
         drop(lists);
         return startm(pp, false);
     }
-    if pp.poller.is_unwatched() {
-        // Who looks for work with it becomes its sleeper.
-        drop(lists);
-        return startm(pp, false);
-    }
     // Its M may have left without looking at the timers: see below.
     pp.timer_news.set(0);
     lists.pidleput(pp);
@@ -213,4 +208,5 @@ pub(crate) fn handoffp(pp: &'static P) {
     if pp.timers.next() != NEVER {
         keeper::tell(pp.timers.next());
     }
+    keeper::see_to(pp);
 }
