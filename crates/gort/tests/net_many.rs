@@ -8,10 +8,10 @@ use gort_sys::raw;
 use gort_sys::types::{Pid, Resource, Rlimit};
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, TcpStream};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use support::net::Rng;
 use support::storm::threads;
-use support::{Child, is_child, resident, stderr};
+use support::{Child, is_child, matrix, resident, stderr};
 
 /// Connections to one address, of which there are some 28,000.
 const EACH: usize = 20_000;
@@ -85,7 +85,7 @@ fn idle_connections() {
             assert!(threads <= 8, "{threads} threads");
             drop(streams);
             while gort::runtime::num_goroutine() > 2 {
-                gort::time::sleep(std::time::Duration::from_millis(1));
+                gort::time::sleep(Duration::from_millis(1));
             }
         });
     });
@@ -94,4 +94,29 @@ fn idle_connections() {
         assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
         println!("{}", stderr(&output));
     }
+}
+
+/// Whoever sleeps for a timer does not sleep for descriptors; somebody has to when the first goroutine
+/// waits for one.
+#[test]
+fn first_to_wait_beside_a_timer() {
+    matrix(|_| {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut ours = gort::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut theirs, _) = listener.accept().unwrap();
+        drop(listener);
+        gort::go!(gort::time::sleep(Duration::from_secs(3600)));
+        for _ in 0..20 {
+            let writer = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(20));
+                theirs.write_all(b"x").unwrap();
+                theirs
+            });
+            // The others run out of work meanwhile, and sleep.
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_millis(5) {}
+            ours.read_exact(&mut [0]).unwrap();
+            theirs = writer.join().unwrap();
+        }
+    });
 }
