@@ -10,16 +10,16 @@ workloads=("${@:2}")
 if [[ ${#workloads[@]} == 0 ]]; then
     workloads=(burst join yield skynet rawsyscall syscall block ccall callback
         pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
-        timeradd timerfire timerreset sleep sleephogs
+        timeradd timerfire timerreset sleep sleephogs echo100 echo5000
         readfile statfile)
 fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
 
 cargo build --release --package gort-bench
-peers=(gort tokio may crossbeam flume parking_lot std)
+peers=(gort tokio may crossbeam flume parking_lot std epoll)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,locks,timers}.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,echo,locks,timers}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi

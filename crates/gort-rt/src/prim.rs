@@ -33,6 +33,10 @@ pub(crate) const PROCS: usize = 1024;
 /// How often a lock is tried again before the thread sleeps.
 pub(crate) const SPINS: usize = 100;
 
+/// How often a channel's lock is looked at again before the thread sleeps, after so many pauses each
+/// time: 1, 2, 4 and so on, some microseconds in all.
+pub(crate) const DOUBLINGS: u32 = 8;
+
 /// Rounds of looking at every other P for work.
 pub(crate) const ROUNDS: usize = 4;
 

@@ -12,7 +12,9 @@
 //! Shown to fail, each with "deadlock": either fence of `engage` and `tell` weaker than SeqCst; no second
 //! look in `engage`; `tell_slow` without waking the keeper, or an M, or sysmon; `mget` and `check` without
 //! telling sysmon; `handoffp` without `tell`, `do_without` without `check`; `keeper_until` left at 0 when the
-//! keeper's time has come; a keeper that was woken and does not know; news that are not told.
+//! keeper's time has come; a keeper that was woken and does not know; news that are not told; `stopm` without a
+//! look at what is queued, or without what it does then about `keeper_until`, or without `check`; no fence in
+//! `time_has_come`; a keeper that `engage` forgets when there is a new one.
 
 #![allow(
     dead_code,
@@ -23,6 +25,8 @@
 
 #[path = "model/lock.rs"]
 mod lock;
+#[path = "model/netpoll.rs"]
+mod netpoll;
 #[path = "model/obj.rs"]
 mod obj;
 #[path = "model/prim.rs"]
@@ -64,6 +68,13 @@ fn set_timer(pp: &'static P, gp: &'static obj::g::G) {
     gp.submitted.store(1, Relaxed);
     pp.timers.add(gp);
     tell(nanotime());
+}
+
+/// Waits until there is a keeper for `when`.
+fn until(when: u64) {
+    while SCHED.keeper_until.load(Relaxed) != when {
+        loom::thread::yield_now();
+    }
 }
 
 /// A thread sets a timer while the only M goes idle.
@@ -268,5 +279,113 @@ fn slept_with_a_timer_elsewhere() {
         }
         life(mp);
         finish(&[sleeper, long, late]);
+    });
+}
+
+/// Something is queued, an M without a P is still awake, and no thread is granted: that M takes it.
+#[test]
+fn queued_when_no_thread_could_be_had() {
+    check(3, || {
+        boot(1);
+        REFUSE.store(1, Relaxed);
+        let gp = quick();
+        let mp = m_with_a_p();
+        SCHED.lock().mcount += 1;
+        acquirep(mp, mp.nextp.take().unwrap());
+        submit(gp);
+        handoffp(releasep(mp));
+        stopm(mp);
+        life(mp);
+        finish(&[gp]);
+    });
+}
+
+/// The same, when that M was the keeper, and is awake to look again: it is the keeper no more, and whoever
+/// sets a timer from then on has to know.
+#[test]
+fn queued_while_the_keeper_looks_again() {
+    check(1, || {
+        boot(1);
+        REFUSE.store(1, Relaxed);
+        let late = quick();
+        let long = goroutine(move |_| {
+            set_timer(p(0), late);
+            p(0).timers.fired.sleep();
+        });
+        p(0).timers.add_far(FAR + 1);
+        host::start(sysmon);
+        let mp = m_with_a_p();
+        SCHED.lock().mcount += 1;
+        host::start(move || life(mp));
+        p(0).timers.add_far(FAR);
+        tell(FAR);
+        submit(long);
+        finish(&[long, late]);
+    });
+}
+
+/// The same again, but the timer is set while the keeper is awake, so its setter relies on that: it has to
+/// pass it on.
+#[test]
+fn queued_and_set_while_the_keeper_looks_again() {
+    check(1, || {
+        boot(2);
+        REFUSE.store(1, Relaxed);
+        let late = quick();
+        let long = goroutine(move |_| p(0).timers.fired.sleep());
+        p(1).timers.add_far(FAR + 1);
+        host::start(sysmon);
+        let mp = m_with_a_p();
+        SCHED.lock().mcount += 1;
+        host::start(move || life(mp));
+        until(FAR + 1);
+        p(1).timers.add_far(FAR);
+        tell(FAR);
+        set_timer(p(0), late);
+        submit(long);
+        finish(&[long, late]);
+    });
+}
+
+/// The keeper's time has come, and what it readies goes on until a timer has fired that is set at that
+/// moment, for the same time.
+#[test]
+fn set_when_the_time_has_come() {
+    check(1, || {
+        boot(2);
+        REFUSE.store(1, Relaxed);
+        SCHED.lock().mcount += 1;
+        let late = quick();
+        let first = goroutine(move |_| p(1).timers.fired.sleep());
+        first.submitted.store(1, Relaxed);
+        p(0).timers.add(first);
+        host::start(sysmon);
+        host::start(move || set_timer(p(1), late));
+        let mp = Box::leak(Box::new(M::new()));
+        stopm(mp);
+        life(mp);
+        finish(&[first, late]);
+    });
+}
+
+/// An M sleeps as the keeper, and another goes to sleep that has an earlier timer: it becomes the keeper,
+/// and the first can be taken for work as before.
+#[test]
+fn another_becomes_the_keeper() {
+    check(1, || {
+        boot(1);
+        let last = quick();
+        p(0).timers.add_far(FAR + 1);
+        let (one, other) = (m_with_a_p(), Box::leak(Box::new(M::new())));
+        host::start(move || life(one));
+        until(FAR + 1);
+        p(0).timers.add_far(FAR);
+        host::start(move || {
+            until(FAR);
+            submit(last);
+        });
+        stopm(other);
+        life(other);
+        finish(&[last]);
     });
 }

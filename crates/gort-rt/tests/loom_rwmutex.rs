@@ -1,12 +1,13 @@
 //! The program's read-write lock: who writes is alone, who reads sees all that was written, nobody is
 //! lost, and a reader that comes again does not wait for itself.
 //!
-//! Shown to fail: `Relaxed` for any Acquire or Release: "Causality violation". A last reader that does
-//! not wake the writer, a writer that does not let the readers go on: "deadlock". A writer that does not
-//! wait for readers, a reader that comes again without being counted, or for the first time beside a
-//! writer: "Causality violation". One that comes again and waits: "deadlock". `downgrade_upgradable` that
-//! lets writers in first: the value is another.
-
+//! Shown to fail: `Relaxed` for any Acquire or Release: "Causality violation". A last reader, or one that
+//! moves above, that does not wake the writer, a writer that does not let the readers in: "deadlock". A
+//! writer that does not wait for readers, a reader that comes again beside a writer: "Causality violation".
+//! One that comes again and waits: "deadlock". `downgrade_upgradable` that lets writers in first: the value
+//! is another. Who gives up when somebody is about to wake it, is still counted, or does not let in whom it
+//! has kept out: "it is free" is not so, "it is locked" is not so, or "deadlock".
+//!
 //! # Safety
 //!
 //! The words are used under the lock, which is what is tested: loom complains if not.
@@ -206,5 +207,93 @@ fn downgrading_beside_a_reader_and_a_writer() {
             shared.lock.runlock();
         });
         assert_eq!(shared.look(), 2);
+    });
+}
+
+/// A time that comes: a goroutine's alarm rings whenever it likes, a thread's as soon as it sleeps.
+fn soon() -> u64 {
+    if obj::g::current().is_some() { u64::MAX } else { prim::FAR / 2 }
+}
+
+fn read_in_time(shared: &Shared) {
+    if shared.lock.rlock_until(soon()).unwrap() {
+        shared.look();
+        shared.lock.runlock();
+    }
+}
+
+fn write_in_time(shared: &Shared) {
+    if shared.lock.lock_until(soon()) {
+        shared.add();
+        shared.lock.unlock();
+    }
+}
+
+/// No wake-up is left that somebody could take for its own.
+fn nothing_is_left(shared: &Arc<Shared>) {
+    let try_in_time = |lock: fn(&RwMutex, u64) -> bool| {
+        let shared = shared.clone();
+        let other = spawn(Thread, move || lock(&shared.lock, soon()));
+        assert!(!other.join().unwrap(), "it is locked");
+    };
+    try_in_time(|lock, until| lock.rlock_until(until).unwrap());
+    shared.lock.downgrade();
+    try_in_time(RwMutex::lock_until);
+}
+
+/// Who gives up leaves everything as if it had not come.
+#[test]
+fn a_reader_gives_up() {
+    check(3, || {
+        let shared = run(&[(Goroutine, read_in_time)], write);
+        nothing_is_left(&shared);
+    });
+    check(3, || {
+        run(&[(Thread, read_in_time), (Goroutine, read)], write);
+    });
+}
+
+#[test]
+fn a_writer_gives_up() {
+    check(3, || {
+        let shared = run(&[(Goroutine, write_in_time)], |shared| {
+            read(shared);
+            read(shared);
+        });
+        nothing_is_left(&shared);
+    });
+    check(2, || {
+        let shared = run(&[(Thread, write_in_time), (Thread, read)], read);
+        nothing_is_left(&shared);
+    });
+    check(3, || {
+        run(&[(Thread, write_in_time), (Goroutine, read)], write);
+    });
+}
+
+/// A writer that waits for a reader, and keeps another one out, gives up; and the next does not.
+#[test]
+fn a_writer_gives_up_before_another() {
+    check(3, || {
+        run(&[(Thread, write_in_time), (Goroutine, write)], read);
+    });
+    check(3, || {
+        run(&[(Thread, write_in_time), (Thread, read_in_time)], read);
+    });
+}
+
+#[test]
+fn an_upgradable_reader_gives_up() {
+    check(3, || {
+        run(&[(Goroutine, read), (Thread, read)], |shared| {
+            shared.lock.lock_upgradable();
+            let before = shared.look();
+            if shared.lock.upgrade_until(soon()) {
+                shared.add();
+                shared.lock.downgrade_to_upgradable();
+            }
+            assert!(shared.look() >= before);
+            shared.lock.unlock_upgradable();
+        });
     });
 }

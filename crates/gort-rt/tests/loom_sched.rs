@@ -26,6 +26,8 @@
 
 #[path = "model/lock.rs"]
 mod lock;
+#[path = "model/netpoll.rs"]
+mod netpoll;
 #[path = "model/obj.rs"]
 mod obj;
 #[path = "model/prim.rs"]

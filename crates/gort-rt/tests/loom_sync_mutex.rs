@@ -48,9 +48,18 @@ struct Shared {
 
 /// Adds one, in two steps that only exclusion keeps together, and unlocks.
 fn add(shared: &Shared) {
+    add_before(shared, Mutex::unlock);
+}
+
+/// The same, and hands it on.
+fn add_fairly(shared: &Shared) {
+    add_before(shared, Mutex::unlock_fair);
+}
+
+fn add_before(shared: &Shared, unlock: fn(&Mutex)) {
     let was = shared.count.load(Relaxed);
     shared.count.store(was + 1, Relaxed);
-    shared.mutex.unlock();
+    unlock(&shared.mutex);
 }
 
 /// Each party counts to its number. The first of them is this thread.
@@ -134,6 +143,35 @@ fn spinning_while_others_wait() {
     under(0, 1, || check(3, || barge(2, |_| ())));
 }
 
+/// Who unlocks fairly hands it on, whoever is awake.
+#[test]
+fn unlocking_fairly_while_others_wait() {
+    for spins in [0, 1] {
+        under(0, spins, || {
+            check(2, || {
+                barge(2, |shared| {
+                    add_fairly(shared);
+                    shared.mutex.lock();
+                });
+            });
+        });
+    }
+    // One is awake already, and has not been handed it.
+    under(0, 0, || {
+        check(2, || {
+            barge(2, |shared| {
+                add(shared);
+                shared.mutex.lock();
+                add_fairly(shared);
+                shared.mutex.lock();
+            });
+        });
+    });
+    const TWO: &[(Kind, Option<u64>)] =
+        &[(Goroutine, patience(Goroutine)), (Thread, patience(Thread))];
+    under(0, 0, || check(2, || give_up(TWO, true, add_fairly)));
+}
+
 /// While the lock is handed on, nobody is let in who tries.
 #[test]
 fn trying_while_somebody_starves() {
@@ -150,7 +188,7 @@ fn trying_while_somebody_starves() {
 
 /// Beside one that lets go of it there are `others`: who wait for ever, or not. Who gives up leaves
 /// everything as if it had not come.
-fn give_up(others: &'static [(Kind, Option<u64>)], again: bool) {
+fn give_up(others: &'static [(Kind, Option<u64>)], again: bool, add_first: fn(&Shared)) {
     let shared = Arc::new(Shared::default());
     shared.mutex.lock();
     let all: Vec<_> = others
@@ -172,7 +210,7 @@ fn give_up(others: &'static [(Kind, Option<u64>)], again: bool) {
             })
         })
         .collect();
-    add(&shared);
+    add_first(&shared);
     if again {
         shared.mutex.lock();
         add(&shared);
@@ -195,7 +233,7 @@ fn one_gives_up() {
     for tick in [0, LONG] {
         for kind in [Goroutine, Thread] {
             let one = Vec::leak(vec![(kind, patience(kind))]);
-            under(tick, 0, || check(3, || give_up(one, true)));
+            under(tick, 0, || check(3, || give_up(one, true, add)));
         }
     }
 }
@@ -206,7 +244,7 @@ fn one_gives_up_and_another_does_not() {
         for leaves in [Goroutine, Thread] {
             for stays in [Goroutine, Thread] {
                 let others = Vec::leak(vec![(leaves, patience(leaves)), (stays, None)]);
-                under(tick, 0, || check(2, || give_up(others, true)));
+                under(tick, 0, || check(2, || give_up(others, true, add)));
             }
         }
     }
@@ -217,7 +255,7 @@ fn two_give_up() {
     for tick in [0, LONG] {
         under(tick, 0, || {
             const OTHERS: &[(Kind, Option<u64>)] = &[(Goroutine, patience(Goroutine)); 2];
-            check(2, || give_up(OTHERS, false));
+            check(2, || give_up(OTHERS, false, add));
         });
     }
 }

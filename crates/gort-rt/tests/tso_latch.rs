@@ -24,7 +24,7 @@ mod prim {
     pub(crate) use crate::x86::*;
     use gort_sys::types::Timespec;
 
-    pub(crate) const SPINS: usize = 0;
+    pub(crate) const DOUBLINGS: u32 = 0;
     pub(crate) const BUCKETS: usize = 1;
 
     macro_rules! global {

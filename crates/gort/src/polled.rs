@@ -3,36 +3,38 @@
 
 use crate::sync::Mutex;
 use crate::time::clock;
-use gort_rt::netpoll::{self, Direction, PollDesc, Unready};
+use gort_rt::netpoll::{Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
+use gort_sys::types::IntOption;
 use gort_sys::vdso::nanotime;
+use gort_sys::{Errno, raw};
 use std::io::{self, ErrorKind};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Until when, and how long, one waits in one direction.
-#[derive(Debug)]
-struct Limits {
-    /// By the clock of timers; [`NEVER`] for no end.
-    deadline: AtomicU64,
-    /// In nanoseconds; 0 for no end.
-    timeout: AtomicU64,
+/// What a descriptor and its clones share: to the kernel they are one, and so they are to users of std.
+#[derive(Debug, Default)]
+struct Settings {
+    /// How long one waits in each direction, in nanoseconds; 0 for no end.
+    timeouts: [AtomicU64; 2],
+    /// Whether nobody waits, but is told so: `set_nonblocking`.
+    impatient: AtomicBool,
 }
 
-impl Limits {
-    const fn new() -> Limits {
-        Limits { deadline: AtomicU64::new(NEVER), timeout: AtomicU64::new(0) }
-    }
+/// Until when one waits in one direction.
+#[derive(Debug)]
+struct Limit {
+    /// By the clock of timers; [`NEVER`] for no end.
+    deadline: AtomicU64,
+    /// The runtime may have been told of an earlier moment, for a timeout.
+    earlier: AtomicBool,
+}
 
-    /// Until when who begins to wait now may wait.
-    fn until(&self) -> u64 {
-        let (deadline, timeout) =
-            (self.deadline.load(Ordering::Relaxed), self.timeout.load(Ordering::Relaxed));
-        if timeout == 0 {
-            return deadline;
-        }
-        deadline.min(clock::nanos_from_now(Duration::from_nanos(timeout)))
+impl Limit {
+    const fn new() -> Limit {
+        Limit { deadline: AtomicU64::new(NEVER), earlier: AtomicBool::new(false) }
     }
 }
 
@@ -44,11 +46,12 @@ pub(crate) struct Polled<S: AsFd> {
     desc: &'static PollDesc,
     /// One party at a time reads, and one writes.
     locks: [Mutex<()>; 2],
-    limits: [Limits; 2],
+    limits: [Limit; 2],
     /// The last read has left nothing: the next waits for an event first.
     dry: AtomicBool,
-    /// Whether nobody waits, but is told so: `set_nonblocking`.
-    impatient: AtomicBool,
+    /// How often who reads has waited, if it is to go where what it reads arrives; else 0.
+    follows: AtomicU32,
+    settings: Arc<Settings>,
 }
 
 impl<S: AsFd> Polled<S> {
@@ -58,16 +61,38 @@ impl<S: AsFd> Polled<S> {
     ///
     /// Those of epoll_create(2), eventfd(2) and epoll_ctl(2).
     pub(crate) fn new(io: S) -> io::Result<Polled<S>> {
+        Polled::with(io, Arc::default())
+    }
+
+    /// The same for another descriptor of the file: what is set for one of them is for both, deadlines
+    /// aside.
+    ///
+    /// # Errors
+    ///
+    /// As for [`new`](Polled::new).
+    pub(crate) fn clone_as(&self, io: S) -> io::Result<Polled<S>> {
+        Polled::with(io, Arc::clone(&self.settings))
+    }
+
+    fn with(io: S, settings: Arc<Settings>) -> io::Result<Polled<S>> {
         crate::boot::ensure()?;
-        let desc = netpoll::open(&io)?;
+        let desc = PollDesc::open(&io)?;
         Ok(Polled {
             io: Some(io),
             desc,
             locks: [Mutex::new(()), Mutex::new(())],
-            limits: [Limits::new(), Limits::new()],
+            limits: [Limit::new(), Limit::new()],
             dry: AtomicBool::new(false),
-            impatient: AtomicBool::new(false),
+            follows: AtomicU32::new(0),
+            settings,
         })
+    }
+
+    /// Who reads is to go on where what it reads arrives. For a connection that was accepted: the other end
+    /// stays where it is.
+    pub(crate) fn following(self) -> Polled<S> {
+        self.follows.store(1, Ordering::Relaxed);
+        self
     }
 
     pub(crate) fn io(&self) -> &S {
@@ -76,7 +101,7 @@ impl<S: AsFd> Polled<S> {
 
     /// The descriptor itself, not polled any more, and still non-blocking.
     pub(crate) fn into_inner(mut self) -> S {
-        netpoll::close(self.io(), self.desc);
+        self.desc.close(self.io());
         self.io.take().expect("taken by `into_inner` only")
     }
 
@@ -87,13 +112,29 @@ impl<S: AsFd> Polled<S> {
     ///
     /// `NotConnected` if it has been closed before.
     pub(crate) fn close(&self) -> io::Result<()> {
-        if netpoll::shut(self.io(), self.desc) { Ok(()) } else { Err(closed()) }
+        if self.desc.shut(self.io()) { Ok(()) } else { Err(closed()) }
+    }
+
+    /// Does `work`, which does not wait.
+    ///
+    /// # Errors
+    ///
+    /// Those of `work`; `NotConnected` if it has been closed.
+    pub(crate) fn ask<R>(&self, work: impl FnOnce(&S) -> io::Result<R>) -> io::Result<R> {
+        if self.desc.is_closing() {
+            return Err(closed());
+        }
+        work(self.io()).map_err(|error| if self.desc.is_closing() { closed() } else { error })
     }
 
     /// Does `work`, which reads, until the kernel does not say any more that it would block.
     #[inline]
     pub(crate) fn read<R>(&self, work: impl FnMut(&S) -> io::Result<R>) -> io::Result<R> {
         let _one = self.locks[0].lock();
+        // It may take the event that the next `read_stream` would wait for, and leave something.
+        if self.dry.load(Ordering::Relaxed) {
+            self.dry.store(false, Ordering::Relaxed);
+        }
         self.run(Direction::Read, false, work)
     }
 
@@ -106,7 +147,9 @@ impl<S: AsFd> Polled<S> {
         work: impl FnMut(&S) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let _one = self.locks[0].lock();
-        let got = self.run(Direction::Read, most != 0 && self.dry.load(Ordering::Relaxed), work);
+        // Who does not wait looks for itself.
+        let dry = self.dry.load(Ordering::Relaxed) && most != 0 && !self.is_nonblocking();
+        let got = self.run(Direction::Read, dry, work);
         let short = matches!(got, Ok(n) if n != 0 && n < most);
         if short != self.dry.load(Ordering::Relaxed) {
             self.dry.store(short, Ordering::Relaxed);
@@ -161,28 +204,63 @@ impl<S: AsFd> Polled<S> {
 
     /// Waits for an event; `again` if this operation has waited already.
     fn wait(&self, of: Direction, again: &mut bool) -> io::Result<()> {
-        if self.impatient.load(Ordering::Relaxed) {
-            return Err(ErrorKind::WouldBlock.into());
+        if self.is_nonblocking() {
+            return Err(Errno::EAGAIN.into());
+        }
+        let waits = self.follows.load(Ordering::Relaxed);
+        if waits != 0 && of == Direction::Read {
+            self.follow(waits);
         }
         let limits = &self.limits[of as usize];
-        if !std::mem::replace(again, true) && limits.timeout.load(Ordering::Relaxed) != 0 {
-            self.desc.set_deadline(of, limits.until())?;
+        if !std::mem::replace(again, true)
+            && (self.timeout(of).is_some() || limits.earlier.load(Ordering::Relaxed))
+        {
+            self.limit(of)?;
         }
-        self.desc.wait(of).map_err(|unready| match unready {
+        self.desc.wait(of, self.io()).map_err(|unready| match unready {
             Unready::Closing => closed(),
             Unready::TimedOut if limits.deadline.load(Ordering::Relaxed) <= nanotime() => {
                 ErrorKind::TimedOut.into()
             }
             // As std has it.
-            Unready::TimedOut => ErrorKind::WouldBlock.into(),
+            Unready::TimedOut => Errno::EAGAIN.into(),
         })
+    }
+
+    /// Tells the runtime until when who begins to wait now may wait.
+    fn limit(&self, of: Direction) -> io::Result<()> {
+        let limits = &self.limits[of as usize];
+        loop {
+            let deadline = limits.deadline.load(Ordering::Relaxed);
+            let timeout = self.timeout(of);
+            let until = timeout.map_or(deadline, |time| deadline.min(clock::nanos_from_now(time)));
+            if timeout.is_some() {
+                limits.earlier.store(true, Ordering::Relaxed);
+            }
+            self.desc.set_deadline(of, until)?;
+            // Somebody may have set another, and told the runtime before.
+            if limits.deadline.load(Ordering::Relaxed) == deadline {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Asks the kernel from time to time where what is read arrives. By who reads.
+    #[inline]
+    fn follow(&self, waits: u32) {
+        if (waits.is_power_of_two() || waits.is_multiple_of(64))
+            && let Ok(cpu) = raw::socket_int(self.io(), IntOption::INCOMING_CPU)
+        {
+            self.desc.arrives_on(cpu as usize, self.io());
+        }
+        self.follows.store(waits.wrapping_add(1).max(1), Ordering::Relaxed);
     }
 
     /// See `TcpStream::set_read_deadline`.
     pub(crate) fn set_deadline(&self, of: Direction, when: Option<Instant>) -> io::Result<()> {
-        let limits = &self.limits[of as usize];
-        limits.deadline.store(when.map_or(NEVER, clock::nanos_at), Ordering::Relaxed);
-        Ok(self.desc.set_deadline(of, limits.until())?)
+        let deadline = when.map_or(NEVER, clock::nanos_at);
+        self.limits[of as usize].deadline.store(deadline, Ordering::Relaxed);
+        self.limit(of)
     }
 
     /// See `TcpStream::set_read_timeout`.
@@ -191,35 +269,32 @@ impl<S: AsFd> Polled<S> {
             let text = "cannot set a 0 duration timeout";
             return Err(io::Error::new(ErrorKind::InvalidInput, text));
         }
-        let limits = &self.limits[of as usize];
-        limits.timeout.store(time.map_or(0, clock::nanos), Ordering::Relaxed);
-        if time.is_none() {
-            self.desc.set_deadline(of, limits.deadline.load(Ordering::Relaxed))?;
-        }
+        let nanos = time.map_or(0, clock::nanos);
+        self.settings.timeouts[of as usize].store(nanos, Ordering::Relaxed);
         Ok(())
     }
 
     /// What [`set_timeout`](Polled::set_timeout) has set.
     pub(crate) fn timeout(&self, of: Direction) -> Option<Duration> {
-        let nanos = self.limits[of as usize].timeout.load(Ordering::Relaxed);
+        let nanos = self.settings.timeouts[of as usize].load(Ordering::Relaxed);
         (nanos != 0).then(|| Duration::from_nanos(nanos))
     }
 
     /// Whether operations that would have to wait fail instead.
     pub(crate) fn set_nonblocking(&self, nonblocking: bool) {
-        self.impatient.store(nonblocking, Ordering::Relaxed);
+        self.settings.impatient.store(nonblocking, Ordering::Relaxed);
     }
 
     /// What [`set_nonblocking`](Polled::set_nonblocking) has set.
     pub(crate) fn is_nonblocking(&self) -> bool {
-        self.impatient.load(Ordering::Relaxed)
+        self.settings.impatient.load(Ordering::Relaxed)
     }
 }
 
 impl<S: AsFd> Drop for Polled<S> {
     fn drop(&mut self) {
         if let Some(io) = &self.io {
-            netpoll::close(io, self.desc);
+            self.desc.close(io);
         }
     }
 }

@@ -10,6 +10,9 @@
 
 mod support;
 
+use std::process::Output;
+use support::{Child, is_child, panics, stderr};
+
 #[path = "drop_in"]
 mod theirs {
     use crossbeam_channel as chan;
@@ -70,4 +73,25 @@ fn arms() {
 #[test]
 fn pipeline() {
     compare(theirs::arms::pipeline, ours::arms::pipeline);
+}
+
+/// Theirs ends the process then, for the operation that it drops panics as well.
+#[test]
+fn what_was_not_selected() {
+    let same = |theirs: &Output, ours: fn()| {
+        let (said, text) = (stderr(theirs), panics(ours));
+        assert!(said.lines().any(|line| line == text), "{text}: {said}");
+    };
+    let child = Child::new("sender", || {
+        theirs::api::wrong_sender();
+    });
+    let sender = child.run();
+    let child = Child::new("receiver", || {
+        theirs::api::wrong_receiver();
+    });
+    let receiver = child.run();
+    if !is_child() {
+        same(&sender, ours::api::wrong_sender);
+        same(&receiver, ours::api::wrong_receiver);
+    }
 }

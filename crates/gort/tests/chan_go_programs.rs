@@ -7,6 +7,7 @@ use gort::chan::{
     Receiver, RecvError, Select, Sender, TryRecvError, TrySendError, bounded, never, select,
     unbounded,
 };
+use support::storm::storm;
 use support::{matrix, settle};
 
 /// Each prime takes its multiples out of what flows to the next.
@@ -306,4 +307,17 @@ fn after_the_end() {
             select! { send(s, 1) -> sent => assert!(sent.is_err()), default => unreachable!() }
         }
     }
+}
+
+/// All of that while each thread is pre-empted all the time.
+#[test]
+fn in_a_storm() {
+    let _storm = storm(Some(2000));
+    sieve();
+    first_in_first_out();
+    two_cases_do_not_both_happen();
+    not_waiting();
+    leaving_a_queue();
+    no_deadlock_with_selects_at_one_end();
+    a_chain_of_ten_thousand();
 }

@@ -5,6 +5,7 @@ mod support;
 use gort::chan::{Receiver, Sender, TryRecvError, bounded, select, unbounded};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
+use support::storm::storm;
 use support::{all, matrix, settle};
 
 /// Go: `TestChan`, without its waits.
@@ -311,4 +312,18 @@ fn a_thousand_and_a_thousand() {
             assert_eq!((count, sum), (all, all * (all - 1) / 2));
         }
     });
+}
+
+/// What is not about numbers, while each thread is pre-empted all the time.
+#[test]
+fn in_a_storm() {
+    let _storm = storm(Some(2000));
+    many_senders_and_receivers();
+    closed_or_there();
+    one_or_the_other();
+    not_with_itself();
+    selects_among_others();
+    many_consumers();
+    twice_at_one_channel();
+    a_thousand_and_a_thousand();
 }

@@ -7,6 +7,7 @@ mod support;
 use gort::chan::{Receiver, Sender, TryRecvError, TrySendError, bounded, unbounded};
 use std::collections::{HashSet, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use support::storm::storm;
 use support::{matrix, settle};
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -171,12 +172,22 @@ fn history(capacity: Option<usize>, random: &mut Random) -> Vec<Event> {
 
 #[test]
 fn histories() {
+    are_linear(250);
+}
+
+#[test]
+fn histories_in_a_storm() {
+    let _storm = storm(Some(5000));
+    are_linear(50);
+}
+
+fn are_linear(count: usize) {
     let seed = std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(1, |time| time.as_nanos() as u64);
     println!("seed {seed}");
     matrix(|procs| {
         let mut random = Random(seed.wrapping_add(procs as u64));
         for capacity in [Some(0), Some(1), Some(2), None] {
-            for _ in 0..250 {
+            for _ in 0..count {
                 let events = history(capacity, &mut random);
                 assert!(linearizable(capacity, &events), "{capacity:?}: {events:#?}");
             }

@@ -7,6 +7,7 @@ use gort::chan::{Receiver, Sender, bounded, never, select};
 use std::collections::VecDeque;
 use std::ops::{Add, Mul};
 use support::matrix;
+use support::storm::storm;
 
 /// A fraction in lowest terms.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -246,4 +247,11 @@ fn series_made_of_themselves() {
             [zero, (1, 1), zero, (1, 3), zero, (2, 15), zero, (17, 315), zero, (62, 2835), zero];
         assert_eq!(tangent().take(11), ratios(tan));
     });
+}
+
+#[test]
+fn in_a_storm() {
+    let _storm = storm(Some(2000));
+    simple_series();
+    series_made_of_themselves();
 }

@@ -8,6 +8,7 @@ use gort::sync::{ErrGroup, Mutex};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
+use support::storm::storm;
 use support::{ON_PURPOSE, PROCS, matrix, mixed, panics, quiet};
 
 fn over(ctx: &Context) -> bool {
@@ -306,4 +307,15 @@ fn a_panic_in_a_group_comes_out_of_wait() {
         });
         assert_eq!(panics(|| group.wait()), ON_PURPOSE);
     });
+}
+
+#[test]
+fn in_a_storm() {
+    let _storm = storm(Some(2000));
+    goroutines_and_threads_wait_for_it();
+    whatever_is_derived_while_it_is_cancelled_is_over();
+    a_deadline_ends_it();
+    cancelling_before_the_deadline();
+    a_group_has_the_first_error_and_cancels();
+    a_groups_limit_is_kept();
 }

@@ -5,7 +5,7 @@ mod support;
 use gort::sync::{Mutex, MutexGuard, ReentrantMutex};
 use std::cell::Cell;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
-use support::{ON_PURPOSE, PROCS, matrix, mixed, quiet, serial, watchdog};
+use support::{ON_PURPOSE, PROCS, matrix, mixed, on_one_p, quiet, serial, settle, watchdog};
 
 #[test]
 fn everybody_counts() {
@@ -75,6 +75,26 @@ fn who_waits_longest_is_next() {
             drop(guard);
         });
         assert_eq!(order.into_inner(), (0..10).collect::<Vec<_>>());
+    });
+}
+
+/// Whoever unlocks fairly does not get it again before those who wait, even if nobody has waited for long.
+#[test]
+fn who_unlocks_fairly_hands_on() {
+    on_one_p(|| {
+        let order = Mutex::new(String::new());
+        gort::scope(|s| {
+            let mut guard = order.lock();
+            s.go(|| order.lock().push('1'));
+            settle();
+            MutexGuard::bump(&mut guard);
+            guard.push('m');
+            s.go(|| order.lock().push('2'));
+            settle();
+            MutexGuard::unlock_fair(guard);
+            order.lock().push('n');
+        });
+        assert_eq!(order.into_inner(), "1m2n");
     });
 }
 

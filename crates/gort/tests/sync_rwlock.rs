@@ -125,6 +125,31 @@ fn neither_side_passes_the_other() {
     });
 }
 
+/// Whoever unlocks fairly lets those go first who wait.
+#[test]
+fn who_unlocks_fairly_hands_on() {
+    on_one_p(|| {
+        let order = RwLock::new(String::new());
+        gort::scope(|s| {
+            let guard = order.upgradable_read();
+            s.go(|| order.write().push('w'));
+            settle();
+            RwLockUpgradableReadGuard::unlock_fair(guard);
+            order.write().push('u');
+        });
+        gort::scope(|s| {
+            let guard = order.write();
+            s.go(|| order.write().push('x'));
+            settle();
+            RwLockWriteGuard::unlock_fair(guard);
+            order.write().push('v');
+        });
+        let guard = order.read();
+        RwLockReadGuard::unlock_fair(guard);
+        assert_eq!(order.into_inner(), "wuxv");
+    });
+}
+
 #[test]
 fn a_reader_may_come_again_while_a_writer_waits() {
     on_one_p(|| {

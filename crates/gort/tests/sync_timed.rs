@@ -2,7 +2,7 @@
 
 mod support;
 
-use gort::sync::{Condvar, Mutex, ReentrantMutex, Semaphore};
+use gort::sync::{Condvar, Mutex, ReentrantMutex, RwLock, RwLockUpgradableReadGuard, Semaphore};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
 use support::{PROCS, all, matrix, mixed, settle};
@@ -80,6 +80,102 @@ fn those_who_give_up_a_mutex_do_not_disturb_the_others() {
                 }
             });
             assert_eq!(*lock.try_lock().expect("nobody is left"), got.into_inner());
+        }
+    }
+}
+
+/// What is kept out by somebody who gives up is let in.
+#[test]
+fn a_read_write_lock_is_waited_for_as_long_as_that() {
+    both(|| {
+        let lock = RwLock::new(0);
+        let writing = lock.write();
+        in_vain(|| lock.try_read_for(SHORT).is_some());
+        in_vain(|| lock.try_read_until(Instant::now() + SHORT).is_some());
+        in_vain(|| lock.try_read_recursive_for(SHORT).is_some());
+        in_vain(|| lock.try_read_recursive_until(Instant::now() + SHORT).is_some());
+        in_vain(|| lock.try_write_for(SHORT).is_some());
+        in_vain(|| lock.try_write_until(Instant::now() + SHORT).is_some());
+        in_vain(|| lock.try_upgradable_read_for(SHORT).is_some());
+        in_vain(|| lock.try_upgradable_read_until(Instant::now() + SHORT).is_some());
+        drop(writing);
+        let reading = lock.read();
+        in_vain(|| lock.try_write_for(SHORT).is_some());
+        assert!(lock.try_read().is_some(), "nobody wants to write any more");
+        assert!(lock.try_read_for(Duration::ZERO).is_some());
+        let upgradable =
+            lock.try_upgradable_read_for(Duration::ZERO).expect("one may read so, too");
+        let begin = Instant::now();
+        let upgradable = RwLockUpgradableReadGuard::try_upgrade_for(upgradable, SHORT)
+            .expect_err("somebody reads");
+        assert!(begin.elapsed() >= SHORT);
+        let upgradable = RwLockUpgradableReadGuard::try_upgrade_until(upgradable, Instant::now())
+            .expect_err("somebody reads");
+        drop(reading);
+        let writing = RwLockUpgradableReadGuard::try_upgrade_for(upgradable, Duration::ZERO)
+            .expect("nobody else reads");
+        gort::scope(|s| {
+            let reader = s.go(|| lock.try_read_for(Duration::MAX).is_some());
+            let writer = s.go(|| lock.try_write_for(LONG).is_some());
+            settle();
+            drop(writing);
+            assert!(reader.join().unwrap() && writer.join().unwrap());
+        });
+        assert!(!lock.is_locked());
+    });
+}
+
+/// A reader that waits behind a writer that gives up goes on.
+#[test]
+fn a_writer_that_gives_up_lets_readers_in() {
+    both(|| {
+        let lock = RwLock::new(());
+        let reading = lock.read();
+        gort::scope(|s| {
+            let writer = s.go(|| in_vain(|| lock.try_write_for(SHORT).is_some()));
+            settle();
+            let _other = lock.read();
+            writer.join().unwrap();
+        });
+        drop(reading);
+        assert!(lock.try_write().is_some());
+    });
+}
+
+/// As [`those_who_give_up_a_mutex_do_not_disturb_the_others`].
+#[test]
+fn those_who_give_up_a_read_write_lock_do_not_disturb_the_others() {
+    for procs in PROCS {
+        for (goroutines, threads) in [(10, 0), (8, 3)] {
+            let (lock, got) = (RwLock::new([0; 2]), AtomicUsize::new(0));
+            mixed(procs, goroutines, threads, |i| {
+                for round in 0..60 {
+                    let patience = Duration::from_micros((i as u64 * 7 + round * 13) % 200);
+                    let writing = match (i + round as usize) % 6 {
+                        0 => Some(lock.write()),
+                        1 | 2 => lock.try_write_for(patience),
+                        _ => None,
+                    };
+                    let reading = match (i + round as usize) % 6 {
+                        3 => Some(lock.read()),
+                        4 | 5 => lock.try_read_for(patience),
+                        _ => None,
+                    };
+                    if let Some([one, other]) = reading.as_deref() {
+                        assert_eq!(one, other);
+                    }
+                    if let Some(mut value) = writing {
+                        value[0] += 1;
+                        got.fetch_add(1, Relaxed);
+                        if round % 4 == 0 {
+                            gort::time::sleep(patience / 4);
+                        }
+                        value[1] += 1;
+                    }
+                }
+            });
+            let value = *lock.try_write().expect("nobody is left");
+            assert_eq!(value, [got.into_inner(); 2]);
         }
     }
 }

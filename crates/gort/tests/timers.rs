@@ -3,7 +3,7 @@
 
 mod support;
 
-use gort::chan::{RecvTimeoutError, TryRecvError, bounded, select, tick, unbounded};
+use gort::chan::{RecvTimeoutError, Select, TryRecvError, after, bounded, select, tick, unbounded};
 use gort::time::{Elapsed, Ticker, Timer, sleep, timeout};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -221,6 +221,37 @@ fn spans_beyond_the_clock() {
             assert_eq!(timeout(span, || 1), Ok(1));
             assert!(!timer.reset(MS));
             timer.chan().recv().unwrap();
+        }
+    });
+}
+
+/// Nor does anybody stop waiting at a channel.
+#[test]
+fn limits_beyond_the_clock() {
+    matrix(|_| {
+        for span in [Duration::MAX, Duration::from_nanos(u64::MAX), HOUR * 24 * 365 * 74] {
+            let (s, r) = bounded(0);
+            gort::go(move || {
+                let mut list = Select::new();
+                let index = list.send(&s);
+                let chosen = list.select_timeout(span).unwrap();
+                assert_eq!(chosen.send(&s, 0), Ok(()));
+                assert_eq!(list.ready_timeout(span), Ok(index));
+                for n in 1..4 {
+                    assert_eq!(s.send_timeout(n, span), Ok(()));
+                }
+            });
+            for n in 0..3 {
+                sleep(MS / 2);
+                assert_eq!(r.recv_timeout(span), Ok(n));
+            }
+            sleep(MS / 2);
+            select! {
+                recv(after(span)) -> _ => panic!("it is time"),
+                recv(tick(span)) -> _ => panic!("it is time"),
+                recv(r) -> n => assert_eq!(n, Ok(3)),
+                default(span) => panic!("it is time"),
+            }
         }
     });
 }

@@ -44,7 +44,7 @@
 
 use crate::obj::m;
 use crate::prim::{
-    AtomicU32, BUCKETS, Ordering, SPINS, const_fn, futex_wait, futex_wake, global, light_fence,
+    AtomicU32, BUCKETS, DOUBLINGS, Ordering, const_fn, futex_wait, futex_wake, global, light_fence,
     membarrier, spin_loop, zeros,
 };
 use gort_sys::types::Timespec;
@@ -107,11 +107,15 @@ impl Latch {
     #[cold]
     #[inline(never)]
     fn acquire_slow(&self, who: u32) {
-        for _ in 0..SPINS {
+        // Twice as long each time: who looks takes the line that the holder works on, and one that
+        // goes back and forth with every operation makes each several times dearer.
+        for doubled in 0..DOUBLINGS {
+            for _ in 0..1 << doubled {
+                spin_loop();
+            }
             if self.0.load(Ordering::Relaxed) == FREE && self.try_acquire() {
                 return;
             }
-            spin_loop();
         }
         let sleepers = sleepers(self);
         loop {

@@ -29,8 +29,10 @@ pub(crate) enum Rank {
     Retake,
     /// Who queues before a call that waits.
     Blocked,
-    /// Who sets the deadlines of a descriptor.
+    /// Who sets the deadlines of a descriptor, or puts it into another queue.
     PollSetting,
+    /// Who makes queues of events.
+    PollInit,
     /// A P's timers.
     Timers,
     /// Timers that are nobody's.

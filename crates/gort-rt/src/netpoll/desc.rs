@@ -1,57 +1,26 @@
 //! What is known about a descriptor that is polled. Go: `pollDesc`.
 //!
-//! # Protocol
-//!
-//! For each direction a word:
-//!
-//! | Word | Meaning | Left by |
-//! |-|-|-|
-//! | `NIL` | nothing is known | who waits, to `WAIT` or `THREAD`; an event, to `READY` |
-//! | `READY` | an event has come that nobody has taken | who wants to wait, to `NIL` |
-//! | `WAIT` | a goroutine is about to park | its commit, to its address; anybody else, which calls the park off |
-//! | `THREAD` | an ordinary thread sleeps at `futex` | as the next |
-//! | a goroutine | it is parked | whoever takes it out, to `READY` for an event, else to `NIL` |
-//!
-//! That the descriptor is being closed, or its deadline has passed, is said beside it. Who says so then
-//! takes out who waits; who waits says so (`WAIT`, `THREAD`) and then looks. Between the two on each side
-//! is a full fence, so that one of them sees the other.
-//!
-//! Events come when something changes (they are edge-triggered). So who has found that there is no more to
-//! be had may wait for the next without another look, as long as every change is an event of its own: but
-//! the end of a stream can come in one with data, and is the last. It is kept (`over`).
-//!
-//! One party at a time waits in each direction: the descriptor's own locks see to that, above.
-//!
-//! Modelled by loom in `tests/loom_netpoll.rs`.
+//! Each direction has a word that says whether something has come and who waits (`side.rs`); beside it, here,
+//! is why it is of no use to wait. One party at a time waits in each: the descriptor's own locks see to that,
+//! above.
 //!
 //! # Safety
 //!
-//! A [`PollDesc`] is the runtime's memory: used again, never freed. A direction's word holds a
-//! goroutine's address only while that goroutine is parked here; whoever takes it out readies it.
+//! A [`PollDesc`] is the runtime's memory: used again, never freed.
 
 #![allow(unsafe_code)]
 
-use super::WAITERS;
+use super::side::{Party, Side};
 use crate::lock::{Mutex, Rank};
-use crate::obj::g::{G, current};
 use crate::obj::list::{Linked, Stack};
-use crate::obj::p::P;
-use crate::prim::{
-    AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, fence, futex_wait, futex_wake,
-};
-use crate::sched::park::{WaitReason, gopark, goready};
-use crate::sched::{door, keeper};
-use crate::throw::throw;
+use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word};
+use crate::sched::door;
 use crate::timer::{NEVER, Owned};
 use core::cell::UnsafeCell;
 use gort_sys::Errno;
 use gort_sys::context::slot;
+use gort_sys::fd::AsFd;
 use gort_sys::vdso::nanotime;
-
-const NIL: usize = 0;
-const READY: usize = 1;
-const WAIT: usize = 2;
-const THREAD: usize = 3;
 
 /// What a goroutine waits to be able to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,82 +40,19 @@ pub enum Unready {
     TimedOut,
 }
 
-/// Who has waited.
-#[derive(Clone, Copy)]
-pub(super) enum Party {
-    /// To be readied.
-    Goroutine(&'static G),
-    /// It sleeps at this futex, which is never freed.
-    Thread(&'static AtomicU32),
-}
-
-impl Party {
-    /// From any thread, by who has taken it out.
-    fn wake(self) {
-        match self {
-            Party::Goroutine(gp) => goready(gp),
-            Party::Thread(futex) => Party::wake_thread(futex),
-        }
-    }
-
-    pub(super) fn wake_thread(futex: &AtomicU32) {
-        // Release: with the Acquire in `wait_thread`.
-        futex.store(1, Ordering::Release);
-        let _ = futex_wake(futex, 1);
-    }
-}
-
-/// One direction.
+/// One direction, and its deadline.
 #[derive(Debug)]
-struct Side {
-    word: AtomicUsize,
-    /// Whether an event has said that there will be no more, for the end has come: it stays so.
-    over: AtomicU32,
-    /// Not 0 when the thread that waits is to go on.
-    futex: AtomicU32,
+struct Half {
+    side: Side,
     /// Until when one may wait; [`NEVER`] for ever.
     deadline: AtomicU64,
-    /// Whether it has passed.
-    expired: AtomicU32,
     /// Rings then, once there has been a deadline. Under [`PollDesc::setting`].
     timer: UnsafeCell<Option<Owned>>,
 }
 
-impl Side {
-    const fn new() -> Side {
-        Side {
-            word: AtomicUsize::new(NIL),
-            over: AtomicU32::new(0),
-            futex: AtomicU32::new(0),
-            deadline: AtomicU64::new(NEVER),
-            expired: AtomicU32::new(0),
-            timer: UnsafeCell::new(None),
-        }
-    }
-
-    /// Takes out who waits, if somebody does. `to` is `READY` for an event. Go: `netpollunblock`.
-    fn unblock(&'static self, to: usize) -> Option<Party> {
-        let mut old = self.word.load(Ordering::Relaxed);
-        loop {
-            if old == READY || old == to {
-                return None;
-            }
-            // AcqRel: the goroutine's, from its commit; what has come, for who takes it.
-            match self.word.compare_exchange(old, to, Ordering::AcqRel, Ordering::Relaxed) {
-                Ok(WAIT | NIL) => return None,
-                Ok(THREAD) => {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                    return Some(Party::Thread(&self.futex));
-                }
-                Ok(gp) => {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                    // SAFETY: a goroutine that is parked here, and ours now.
-                    let gp = unsafe { &*core::ptr::with_exposed_provenance(gp) };
-                    return Some(Party::Goroutine(gp));
-                }
-                Err(now) => old = now,
-            }
-        }
+impl Half {
+    const fn new() -> Half {
+        Half { side: Side::new(), deadline: AtomicU64::new(NEVER), timer: UnsafeCell::new(None) }
     }
 }
 
@@ -154,12 +60,18 @@ impl Side {
 #[derive(Debug)]
 pub struct PollDesc {
     link: Link<PollDesc>,
-    sides: [Side; 2],
+    halves: [Half; 2],
     closing: AtomicU32,
     /// The number of its life. Changed between lives.
     life: AtomicU64,
-    /// Who sets deadlines.
-    setting: Mutex<()>,
+    /// The P in whose queue it is. Written under `setting`.
+    pub(super) home: Word,
+    /// Whether it is where what is read arrives. By who reads.
+    pub(super) follows: Word,
+    /// How often in a row it has been waited for with another. By who reads.
+    pub(super) away: Word,
+    /// Who sets deadlines, or puts it into another queue.
+    pub(super) setting: Mutex<()>,
 }
 
 // SAFETY: the timers are under `setting`.
@@ -193,9 +105,12 @@ impl PollDesc {
                 let at = first.add(i);
                 at.write(PollDesc {
                     link: Link::none(),
-                    sides: [Side::new(), Side::new()],
+                    halves: [Half::new(), Half::new()],
                     closing: AtomicU32::new(0),
                     life: AtomicU64::new(0),
+                    home: Word::new(0),
+                    follows: Word::new(0),
+                    away: Word::new(0),
                     setting: Mutex::new(Rank::PollSetting, ()),
                 });
                 &*at
@@ -226,34 +141,23 @@ impl PollDesc {
         (desc.life.load(Ordering::Relaxed) as u16 == (tag >> 48) as u16).then_some(desc)
     }
 
-    fn side(&'static self, of: Direction) -> &'static Side {
+    fn half(&'static self, of: Direction) -> &'static Half {
         match of {
-            Direction::Read => &self.sides[0],
-            Direction::Write => &self.sides[1],
+            Direction::Read => &self.halves[0],
+            Direction::Write => &self.halves[1],
         }
     }
 
     /// An event has come, `over` that it may be the last: who waited for it, if somebody did.
     pub(super) fn ready(&'static self, of: Direction, over: bool) -> Option<Party> {
-        let side = self.side(of);
-        if over {
-            // Before the word says that there is an event.
-            side.over.store(1, Ordering::Relaxed);
-        }
-        side.unblock(READY)
+        self.half(of).side.ready(over)
     }
 
     /// Whether an event has come since the last time, or the last one has; to be asked before each
     /// call. Go: `netpollreset`.
     #[inline]
     pub fn take_event(&'static self, of: Direction) -> bool {
-        let side = self.side(of);
-        if side.word.load(Ordering::Relaxed) == READY {
-            // Acquire: what the event was about is seen by the call that comes.
-            side.word.swap(NIL, Ordering::Acquire);
-            return true;
-        }
-        side.over.load(Ordering::Relaxed) != 0
+        self.half(of).side.take_event()
     }
 
     /// Whether it is of no use to wait.
@@ -266,64 +170,31 @@ impl PollDesc {
         if self.is_closing() {
             return Err(Unready::Closing);
         }
-        if self.side(of).expired.load(Ordering::Relaxed) != 0 {
+        if self.half(of).side.is_expired() {
             return Err(Unready::TimedOut);
         }
         Ok(())
     }
 
-    /// Whether somebody has called [`evict`](PollDesc::evict).
+    /// Whether it has been [`shut`](PollDesc::shut).
     #[inline]
     pub fn is_closing(&self) -> bool {
         self.closing.load(Ordering::Relaxed) != 0
     }
 
     /// Waits until the descriptor may be ready; to be called when it is not. What waits: the goroutine, or
-    /// the ordinary thread. Go: `netpollblock`.
+    /// the ordinary thread.
     ///
-    /// Must be called by one at a time for each direction.
+    /// Must be called by one at a time for each direction; `descriptor` is its own.
     ///
     /// # Errors
     ///
     /// See [`Unready`].
-    pub fn wait(&'static self, of: Direction) -> Result<(), Unready> {
-        let side = self.side(of);
-        let goroutine = current().is_some();
-        if !goroutine {
-            side.futex.store(0, Ordering::Relaxed);
-            awaited(None);
+    pub fn wait(&'static self, of: Direction, descriptor: impl AsFd) -> Result<(), Unready> {
+        if of == Direction::Read && self.follows.get() == 0 {
+            self.come_along(descriptor);
         }
-        let wait = if goroutine { WAIT } else { THREAD };
-        // SeqCst: the fence between the word and what is looked at next; see the module.
-        match side.word.compare_exchange(NIL, wait, Ordering::SeqCst, Ordering::Acquire) {
-            Ok(_) if self.check(of).is_err() => {
-                // An event or the one who says so may have been faster.
-                if side.word.swap(NIL, Ordering::AcqRel) == THREAD {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                }
-                return self.check(of);
-            }
-            Ok(_) => {}
-            Err(READY) => {
-                if !goroutine {
-                    WAITERS.fetch_sub(1, Ordering::Relaxed);
-                }
-                side.word.store(NIL, Ordering::Relaxed);
-                return self.check(of);
-            }
-            Err(_) => throw("two wait for one direction of a descriptor"),
-        }
-        if goroutine {
-            gopark(commit, core::ptr::from_ref(&side.word).expose_provenance(), WaitReason::IoWait);
-        } else {
-            // Acquire: with the Release in `wake_thread`.
-            while side.futex.load(Ordering::Acquire) == 0 {
-                let _ = futex_wait(&side.futex, 0, None);
-            }
-        }
-        // The event it was woken for. Acquire: with `unblock`.
-        side.word.swap(NIL, Ordering::Acquire);
-        self.check(of)
+        self.half(of).side.wait(|| self.check(of))
     }
 
     /// Sets until when one may wait; 0 for an end of all waiting at once, [`NEVER`] for none. Who waits
@@ -341,10 +212,10 @@ impl PollDesc {
     }
 
     fn set_deadline_inside(&'static self, of: Direction, when: u64) -> Result<(), Errno> {
-        let side = self.side(of);
+        let half = self.half(of);
         let _one = self.setting.lock();
         // SAFETY: under the lock.
-        let timer = unsafe { &mut *side.timer.get() };
+        let timer = unsafe { &mut *half.timer.get() };
         let past = when <= nanotime();
         if !past && when != NEVER {
             let timer = match timer {
@@ -360,18 +231,19 @@ impl PollDesc {
             };
             // Before it may ring, and after it has rung for the last time for another deadline.
             timer.stop();
-            side.deadline.store(when, Ordering::Relaxed);
-            side.expired.store(0, Ordering::Relaxed);
+            half.deadline.store(when, Ordering::Relaxed);
+            half.side.renew();
             timer.set(when)?;
             return Ok(());
         }
         if let Some(timer) = timer {
             timer.stop();
         }
-        side.deadline.store(when, Ordering::Relaxed);
-        side.expired.store(u32::from(past), Ordering::Relaxed);
+        half.deadline.store(when, Ordering::Relaxed);
         if past {
-            self.expire(of);
+            half.side.expire();
+        } else {
+            half.side.renew();
         }
         Ok(())
     }
@@ -380,74 +252,34 @@ impl PollDesc {
         core::ptr::from_ref(self).expose_provenance()
     }
 
-    fn expire(&'static self, of: Direction) {
-        let side = self.side(of);
-        side.expired.store(1, Ordering::Relaxed);
-        // SeqCst: see the module.
-        fence(Ordering::SeqCst);
-        if let Some(party) = side.unblock(NIL) {
-            party.wake();
-        }
-    }
-
     /// Nobody waits any more from here on; who does is woken. Whether this is the first time. Go:
     /// `poll_runtime_pollUnblock`.
     pub(super) fn evict(&'static self) -> bool {
-        // SeqCst: the fence; see the module.
-        let first = self.closing.swap(1, Ordering::SeqCst) == 0;
-        for side in &self.sides {
-            if let Some(party) = side.unblock(NIL) {
-                party.wake();
-            }
-        }
+        let first = self.closing.swap(1, Ordering::Relaxed) == 0;
+        self.halves.iter().for_each(|half| half.side.evict());
         first
     }
 
-    /// Ends this life: the descriptor is not registered any more, and nobody uses it any more.
+    /// Ends this life: the descriptor is not registered any more, and nobody uses it any more. Inside a
+    /// door.
     pub(super) fn release(&'static self) {
-        door::open_anywhere();
         {
             let _one = self.setting.lock();
-            for side in &self.sides {
+            for half in &self.halves {
                 // SAFETY: under the lock.
-                if let Some(timer) = unsafe { &*side.timer.get() } {
+                if let Some(timer) = unsafe { &*half.timer.get() } {
                     timer.stop();
                 }
-                side.deadline.store(NEVER, Ordering::Relaxed);
+                half.deadline.store(NEVER, Ordering::Relaxed);
             }
         }
         self.life.store(self.life.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
-        for side in &self.sides {
-            side.expired.store(0, Ordering::Relaxed);
-            side.over.store(0, Ordering::Relaxed);
-            side.word.store(NIL, Ordering::Relaxed);
-        }
+        self.halves.iter().for_each(|half| half.side.reset());
         self.closing.store(0, Ordering::Relaxed);
+        self.follows.set(0);
+        self.away.set(0);
         FREE.lock().push(self);
-        slot::unlock();
     }
-}
-
-/// One more waits. `pp` is the P of the M that this runs on, if it is g0's commit.
-fn awaited(pp: Option<&'static P>) {
-    // SeqCst: before the keeper's state, as `keeper::engage` has it the other way round.
-    if WAITERS.fetch_add(1, Ordering::SeqCst) == 0 {
-        keeper::descriptor_awaited(pp);
-    }
-}
-
-/// [`PollDesc::wait`]'s commit: off the stack, it may be woken.
-fn commit(gp: &'static G, word: usize) -> bool {
-    awaited(gp.mp().p.get());
-    // SAFETY: `wait` passes the address of a word that is never freed.
-    let word: &AtomicUsize = unsafe { &*core::ptr::with_exposed_provenance(word) };
-    let at = core::ptr::from_ref(gp).expose_provenance();
-    // Release: the goroutine's state is what who takes it out sees.
-    let parked = word.compare_exchange(WAIT, at, Ordering::Release, Ordering::Relaxed).is_ok();
-    if !parked {
-        WAITERS.fetch_sub(1, Ordering::Relaxed);
-    }
-    parked
 }
 
 unsafe fn ring_read(desc: usize, when: u64) {
@@ -466,7 +298,8 @@ unsafe fn ring_write(desc: usize, when: u64) {
 unsafe fn ring(desc: usize, when: u64, of: Direction) {
     // SAFETY: the caller's contract.
     let desc: &'static PollDesc = unsafe { &*core::ptr::with_exposed_provenance(desc) };
-    if desc.side(of).deadline.load(Ordering::Relaxed) == when {
-        desc.expire(of);
+    let half = desc.half(of);
+    if half.deadline.load(Ordering::Relaxed) == when {
+        half.side.expire();
     }
 }

@@ -76,6 +76,20 @@ impl<T: Linked> Stack<T> {
         self.len.get()
     }
 
+    /// Takes `item` out; whether it was there.
+    pub(crate) fn remove(&self, item: &'static T) -> bool {
+        let mut link = &self.head;
+        while let Some(here) = link.get() {
+            if core::ptr::eq(here, item) {
+                link.set(here.link().take());
+                self.len.set(self.len.get() - 1);
+                return true;
+            }
+            link = here.link();
+        }
+        false
+    }
+
     /// What is there, the newest first.
     pub(crate) fn iter(&self) -> impl Iterator<Item = &'static T> {
         core::iter::successors(self.head.get(), |item| item.link().get())

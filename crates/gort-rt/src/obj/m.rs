@@ -57,9 +57,10 @@ pub(crate) struct M {
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
+    /// The P in whose queue of events it is, asleep. Under the scheduler's lock.
+    pub(crate) watches: Link<P>,
     /// When sysmon looks at it again while it is there, how long it waits after a signal, and its CPU
     /// time at the last look. Written by sysmon, and by whoever puts it there.
-    pub(crate) polls: Word,
     pub(crate) look_at: Word,
     pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
@@ -91,7 +92,7 @@ impl M {
             signalled: AtomicU32::new(0),
             astray: Word::new(0),
             astraylink: Link::none(),
-            polls: Word::new(0),
+            watches: Link::none(),
             look_at: Word::new(0),
             patience: Word::new(0),
             cpu_seen: Word::new(0),

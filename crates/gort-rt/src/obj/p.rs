@@ -3,6 +3,7 @@
 use super::g::G;
 use super::list::Stack;
 use super::m::M;
+use crate::netpoll::poller::Poller;
 use crate::prim::{AtomicU32, Link, Ordering, Word};
 use crate::sched::runq::RunQueue;
 use crate::stack::SlotCache;
@@ -58,6 +59,8 @@ pub(crate) struct P {
     pub(crate) timers_free: Stack<Timer>,
     /// When a timer is due that nobody may have taken notice of yet; 0 for none.
     pub(crate) timer_news: Word,
+    /// Its descriptors.
+    pub(crate) poller: Poller,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
     /// Its timers. They have a lock of their own.
@@ -119,6 +122,7 @@ impl P {
             preempt: Word::new(usize::MAX),
             timers_free: Stack::new(),
             timer_news: Word::new(0),
+            poller: Poller::new(),
             seen: Seen::nothing(),
             timers: Timers::new(),
         }

@@ -42,11 +42,11 @@ pub(crate) fn findrunnable(mp: &'static M) -> &'static G {
         {
             return gp;
         }
-        if netpoll::is_awaited()
-            && netpoll::poll(Some(pp))
-            && let Some((gp, _inherits)) = pp.runq.get()
-        {
-            return gp;
+        if pp.poller.is_used() {
+            netpoll::poll(pp, Some(pp));
+            if let Some((gp, _inherits)) = pp.runq.get() {
+                return gp;
+            }
         }
         if let Some(gp) = spin(mp, pp) {
             return gp;

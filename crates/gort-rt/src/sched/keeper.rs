@@ -31,25 +31,29 @@
 //! timer by itself: so on g0 there is only a note in the P, and somebody is told when it turns out
 //! that the M has something else to do ([`tell_news`]).
 //!
+//! # Sleepers
+//!
+//! An M may also go to sleep in the queue of events of an idle P, as its sleeper (`netpoll/poller.rs`), with
+//! or without being the keeper. Such a one is in no list; the P says who it is. Whoever takes one of the two
+//! that it is takes both ([`Lists::call`]), under the lock, wakes it afterwards, and is the only one to do so.
+//! One that comes out by itself gives both up under the lock.
+//!
 //! Modelled by loom in `tests/loom_keeper.rs`.
 
 use super::fire::fire_all;
 use super::state::{Lists, SCHED};
 use super::sysmon;
 use super::threads::KEEP;
-use super::wake::wakep;
+use super::wake::{startm, wakep};
 use super::worker::{acquirep, mexit, sleep};
 use crate::lock::Guard;
-use crate::netpoll::{self, epoll};
+use crate::netpoll;
 use crate::obj::g::{G, current};
 use crate::obj::list::Queue;
 use crate::obj::m::M;
-use crate::obj::p::P;
+use crate::obj::p::{P, PStatus};
 use crate::prim::{Ordering, fence, nanotime};
 use crate::timer::NEVER;
-
-/// A time that has come; 0 says something else.
-const AT_ONCE: u64 = 1;
 
 /// How late a keeper may be before sysmon does its work.
 const GRACE: u64 = 1_000_000;
@@ -97,11 +101,12 @@ pub(crate) fn tell(when: u64) {
 
 #[cold]
 fn tell_slow(when: u64) {
-    let lists = SCHED.lock();
+    let mut lists = SCHED.lock();
     if until() <= when {
         return;
     }
-    if let Some(mp) = lists.keeper.take() {
+    if let Some(mp) = lists.keeper.get() {
+        lists.call(mp);
         SCHED.keeper_until.store(0, Ordering::Relaxed);
         drop(lists);
         return rouse(mp);
@@ -113,26 +118,30 @@ fn tell_slow(when: u64) {
     }
 }
 
-/// Somebody waits for a descriptor, and nobody did before: the keeper is to wait for that, too, and there
-/// is to be one, unless all Ps are busy: their Ms look for events, and sysmon does. `pp` is the P of the M
-/// that this runs on.
-pub(crate) fn descriptor_awaited(pp: Option<&'static P>) {
-    if SCHED.keeper_polls.load(Ordering::Relaxed) == 0 && SCHED.npidle.load(Ordering::Relaxed) != 0
-    {
-        match pp {
-            Some(pp) => pp.timer_news.set(AT_ONCE as usize),
-            None => tell(AT_ONCE),
-        }
+/// A descriptor has been put into `pp`'s queue of events, or `pp` has become idle: if nobody looks there,
+/// somebody is to. Who does so finds nothing to do, and becomes the sleeper.
+pub(crate) fn see_to(pp: &'static P) {
+    // SeqCst: between the count of descriptors and the status, as who makes a P idle has it the other way
+    // round.
+    fence(Ordering::SeqCst);
+    if pp.status() != PStatus::Idle || !pp.poller.is_unwatched() {
+        return;
+    }
+    let mut lists = SCHED.lock();
+    let ours = pp.poller.is_unwatched() && lists.pidletake(pp);
+    drop(lists);
+    if ours {
+        startm(pp, false);
     }
 }
 
-/// Wakes `mp`, whatever it sleeps in. It has been taken from where those are who sleep.
+/// Wakes `mp`, which has been called under the lock, whatever it sleeps in.
 pub(crate) fn rouse(mp: &'static M) {
-    // Before it is woken: it may poll again then.
-    let polls = mp.polls.get() != 0;
+    // Before it is woken: it may sleep in another then.
+    let watches = mp.watches.get();
     mp.park.wakeup();
-    if polls {
-        epoll::interrupt();
+    if let Some(pp) = watches {
+        pp.poller.interrupt();
     }
 }
 
@@ -157,40 +166,60 @@ pub(crate) fn check() {
 }
 
 impl Lists {
-    /// An M that sleeps without work; the keeper if there is no other. Go: `mget`.
+    /// An M that sleeps without work; the keeper if there is no other, unless it looks after a P. Go: `mget`.
     pub(crate) fn mget(&mut self) -> Option<&'static M> {
         self.midle.pop().or_else(|| {
-            let mp = self.keeper.take()?;
-            let when = SCHED.keeper_until.swap(NEVER, Ordering::Relaxed);
-            // SeqCst: between `keeper_until` and how long sysmon naps, as `nap` has it the other way round.
-            fence(Ordering::SeqCst);
-            sysmon::hurry_until(when);
+            let mp = self.keeper.get().filter(|mp| mp.watches.is_none())?;
+            self.take(mp);
             Some(mp)
         })
     }
 
+    /// An M to run `pp`: its sleeper, if it has one.
+    pub(crate) fn mget_for(&mut self, pp: &'static P) -> Option<&'static M> {
+        match pp.poller.sleeper.get() {
+            Some(mp) => {
+                self.take(mp);
+                Some(mp)
+            }
+            None => self.mget(),
+        }
+    }
+
+    /// `mp`, the keeper or a sleeper, is called: the caller wakes it ([`rouse`]). Whether it was the keeper.
+    fn call(&mut self, mp: &'static M) -> bool {
+        if let Some(pp) = mp.watches.get()
+            && pp.poller.sleeper.is(mp)
+        {
+            pp.poller.sleeper.set(None);
+        }
+        let kept = self.keeper.is(mp);
+        if kept {
+            self.keeper.set(None);
+        }
+        kept
+    }
+
+    /// Calls `mp` for other work.
+    fn take(&mut self, mp: &'static M) {
+        if self.call(mp) {
+            let when = SCHED.keeper_until.swap(NEVER, Ordering::Relaxed);
+            // SeqCst: between `keeper_until` and how long sysmon naps, as `nap` has it the other way round.
+            fence(Ordering::SeqCst);
+            sysmon::hurry_until(when);
+        }
+    }
+
     /// How many Ms sleep without work.
     pub(crate) fn idle_ms(&self) -> usize {
-        self.midle.len() + usize::from(!self.keeper.is_none())
+        self.midle.len() + usize::from(self.keeper.get().is_some_and(|mp| mp.watches.is_none()))
     }
 
     /// Makes `mp` the keeper if nobody else will be awake at the time when the first timer is due:
     /// that time. `again` says that `mp` is a keeper that was woken.
     fn engage(&mut self, mp: &'static M, again: bool) -> Option<u64> {
         let mut first = earliest();
-        // Of those who have a P all look for events: none is to wake for each that comes.
-        let watches = || netpoll::is_awaited() && SCHED.npidle.load(Ordering::Relaxed) != 0;
-        let watched = SCHED.keeper_polls.load(Ordering::Relaxed) != 0;
-        if !again && until() <= first && (watched || !watches()) {
-            return None;
-        }
-        if let Some(other) = self.keeper.get()
-            && other.polls.get() != 0
-        {
-            // There is one kernel's queue, and one that sleeps in it: it is to look again.
-            self.keeper.set(None);
-            SCHED.keeper_until.store(0, Ordering::Relaxed);
-            rouse(other);
+        if !again && until() <= first {
             return None;
         }
         loop {
@@ -204,29 +233,53 @@ impl Lists {
             }
             first = now;
         }
-        // SeqCst, in the loop: as `netpoll`'s commit has it the other way round.
-        let awaited = watches();
-        if first == NEVER && !awaited {
+        if first == NEVER {
             return None;
         }
-        // One at a time sleeps in the kernel's queue, or an interruption could reach another. Who was
-        // the keeper and has not come out yet sees to it that this one looks again.
-        let polls = awaited && SCHED.keeper_polls.load(Ordering::Relaxed) == 0;
-        if polls {
-            mp.polls.set(1);
-            SCHED.keeper_polls.store(1, Ordering::Relaxed);
-        }
         // Another that sleeps for a later time. It finds out when that has come.
-        if let Some(other) = self.keeper.take() {
+        if let Some(other) = self.keeper.take()
+            && other.watches.is_none()
+        {
             self.midle.push(other);
         }
         self.keeper.set(Some(mp));
         Some(first)
     }
+
+    /// Makes `mp` the sleeper of an idle P that needs one: that P. Whoever made it idle has a fence between
+    /// that and this, or calls [`see_to`] afterwards.
+    fn watch(&mut self, mp: &'static M) -> Option<&'static P> {
+        let needs = |pp: &&P| pp.poller.is_unwatched() && pp.poller.inside.get() == 0;
+        let pp = self.pidle.iter().find(needs)?;
+        pp.poller.sleeper.set(Some(mp));
+        pp.poller.inside.set(1);
+        mp.watches.set(Some(pp));
+        Some(pp)
+    }
+
+    /// `mp` is awake. Whether it was the keeper still, and whether nobody has called it.
+    fn rise(&mut self, mp: &'static M) -> (bool, bool) {
+        let kept = self.keeper.is(mp);
+        let Some(pp) = mp.watches.take() else {
+            if kept {
+                self.keeper.set(None);
+            }
+            return (kept, kept);
+        };
+        pp.poller.inside.set(0);
+        let free = pp.poller.sleeper.is(mp);
+        if free {
+            pp.poller.sleeper.set(None);
+            if kept {
+                self.keeper.set(None);
+            }
+        }
+        (kept, free)
+    }
 }
 
-/// Sleeps until somebody has a P for `mp`, or a timer is due. `mp` may have a P afterwards that it was
-/// not woken for. Go: `stopm`, and the end of `findRunnable`.
+/// Sleeps until somebody has a P for `mp`, or a timer is due, or a descriptor ready. `mp` may have a P
+/// afterwards that it was not woken for. Go: `stopm`, and the end of `findRunnable`.
 pub(crate) fn stopm(mp: &'static M) {
     let mut again = false;
     loop {
@@ -245,7 +298,9 @@ pub(crate) fn stopm(mp: &'static M) {
             acquirep(mp, pp);
             return check();
         }
-        let Some(until) = lists.engage(mp, again) else {
+        let until = lists.engage(mp, again);
+        let watched = lists.watch(mp);
+        if until.is_none() && watched.is_none() {
             if lists.midle.len() >= KEEP && mp.lockedg.is_none() {
                 drop(lists);
                 mexit(mp);
@@ -253,55 +308,78 @@ pub(crate) fn stopm(mp: &'static M) {
             lists.midle.push(mp);
             drop(lists);
             return sleep(mp);
-        };
-        drop(lists);
-        if doze(mp, until) {
-            return;
         }
-        again = true;
+        drop(lists);
+        match doze(mp, until, watched) {
+            Dozed::Owner => return,
+            Dozed::Keeper => again = true,
+            Dozed::Nobody => again = false,
+        }
     }
 }
 
-/// Sleeps until `until`, as the keeper, and does what is to be done then. Whether `mp` has a P now.
-fn doze(mp: &'static M, until: u64) -> bool {
-    let polls = mp.polls.get() != 0;
-    let ready = if polls { epoll::poll((until != NEVER).then_some(until)) } else { Queue::new() };
-    if polls || !mp.park.sleep_until(until) {
-        let lists = SCHED.lock();
-        if polls {
-            mp.polls.set(0);
-            SCHED.keeper_polls.store(0, Ordering::Relaxed);
+/// What an M is when it has slept.
+enum Dozed {
+    /// It has a P.
+    Owner,
+    /// It was the keeper, and is to look again.
+    Keeper,
+    /// It has nothing to do.
+    Nobody,
+}
+
+/// Sleeps as the keeper, until `until`, or as a sleeper, or both, and does what is to be done then.
+fn doze(mp: &'static M, until: Option<u64>, watched: Option<&'static P>) -> Dozed {
+    let ready = match watched {
+        Some(pp) => pp.poller.sleep(until),
+        None => {
+            mp.park.sleep_until(until.unwrap_or(NEVER));
+            Queue::new()
         }
-        if lists.keeper.is(mp) {
-            lists.keeper.set(None);
-            return time_has_come(mp, lists, &ready);
+    };
+    let mut lists = SCHED.lock();
+    let (kept, free) = lists.rise(mp);
+    if free {
+        let due = kept && until.is_some_and(|until| until <= nanotime());
+        if due || ready.len() != 0 {
+            return time_has_come(mp, lists, &ready, watched, kept);
         }
-        drop(lists);
-        if polls {
-            netpoll::inject(&ready, None);
-            if netpoll::is_awaited() {
-                tell(AT_ONCE);
-            }
+        if kept {
+            SCHED.keeper_until.store(0, Ordering::Relaxed);
+            return Dozed::Keeper;
         }
-        // Somebody has taken it, or has become the keeper instead.
-        mp.park.sleep();
+        return Dozed::Nobody;
     }
+    drop(lists);
+    // Somebody has called it, or has become the keeper instead.
+    mp.park.sleep();
     mp.park.clear();
-    match mp.nextp.take() {
-        Some(pp) => {
-            acquirep(mp, pp);
-            true
-        }
-        // To look again.
-        None => false,
+    let pp = mp.nextp.take();
+    if let Some(pp) = pp {
+        acquirep(mp, pp);
     }
+    netpoll::inject(&ready, pp);
+    // To look again, if it is without one: it was called as the keeper.
+    if pp.is_some() { Dozed::Owner } else { Dozed::Keeper }
 }
 
-/// Fires what is due, on `mp`, which was the keeper. Whether it has a P now: if none is idle, those that
-/// run see to what has been made ready.
-fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>, ready: &Queue<G>) -> bool {
-    let pp = if SCHED.stopping() { None } else { lists.pidleget() };
-    SCHED.keeper_until.store(if pp.is_some() { NEVER } else { 0 }, Ordering::Relaxed);
+/// Fires what is due, if `mp` has `kept` the time, and readies what has come, for `watched` if that P is idle
+/// still. If no P is idle, those that run see to what has been made ready.
+fn time_has_come(
+    mp: &'static M,
+    mut lists: Guard<'_, Lists>,
+    ready: &Queue<G>,
+    watched: Option<&'static P>,
+    kept: bool,
+) -> Dozed {
+    let pp = if SCHED.stopping() {
+        None
+    } else {
+        watched.filter(|pp| lists.pidletake(pp)).or_else(|| lists.pidleget())
+    };
+    if kept {
+        SCHED.keeper_until.store(if pp.is_some() { NEVER } else { 0 }, Ordering::Relaxed);
+    }
     drop(lists);
     if let Some(pp) = pp {
         acquirep(mp, pp);
@@ -309,10 +387,16 @@ fn time_has_come(mp: &'static M, mut lists: Guard<'_, Lists>, ready: &Queue<G>) 
         fence(Ordering::SeqCst);
     }
     netpoll::inject(ready, pp);
-    fire_all(pp, nanotime());
+    if kept {
+        fire_all(pp, nanotime());
+    }
     match pp {
         Some(_) => check(),
         None => sysmon::hurry(),
     }
-    pp.is_some()
+    match (pp, kept) {
+        (Some(_), _) => Dozed::Owner,
+        (None, true) => Dozed::Keeper,
+        (None, false) => Dozed::Nobody,
+    }
 }

@@ -85,8 +85,6 @@ pub(crate) struct Sched {
     /// When the keeper will wake; 0 while it is about to say so, and a time that never comes while
     /// there is none. Set under the lock.
     pub(crate) keeper_until: AtomicU64,
-    /// Whether it sleeps until a descriptor is ready, too. Set under the lock.
-    pub(crate) keeper_polls: AtomicU32,
 }
 
 global! {
@@ -128,7 +126,6 @@ global! {
         sysmonwait: AtomicU32::new(0),
         sysmonnote: crate::lock::Note::new(),
         keeper_until: AtomicU64::new(NEVER),
-        keeper_polls: AtomicU32::new(0),
     };
 }
 
@@ -180,6 +177,15 @@ impl Lists {
         let pp = self.pidle.pop()?;
         SCHED.npidle.fetch_sub(1, Ordering::Relaxed);
         Some(pp)
+    }
+
+    /// Takes `pp` out of the idle list; whether it was there.
+    pub(crate) fn pidletake(&mut self, pp: &'static P) -> bool {
+        let there = self.pidle.remove(pp);
+        if there {
+            SCHED.npidle.fetch_sub(1, Ordering::Relaxed);
+        }
+        there
     }
 
     /// An idle M and an idle P, if there is work in the global queue and both.

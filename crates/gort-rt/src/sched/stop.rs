@@ -139,7 +139,7 @@ fn start(mp: Option<&'static M>) {
         if pp.status() != PStatus::Stopped {
             continue;
         }
-        if pp.runq.is_empty() {
+        if pp.runq.is_empty() && !pp.poller.is_unwatched() {
             SCHED.lock().pidleput(pp);
         } else {
             pp.set_status(PStatus::Idle);

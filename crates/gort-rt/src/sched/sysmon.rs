@@ -36,7 +36,7 @@ use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
 use crate::host;
-use crate::netpoll::{self, epoll};
+use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
@@ -155,6 +155,9 @@ fn sleep() -> bool {
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
         return false;
     }
+    if SCHED.all_ps().any(|pp| pp.poller.is_unwatched()) {
+        return false;
+    }
     SCHED.sysmonnote.clear();
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
@@ -225,13 +228,7 @@ fn look(now: u64) -> Found {
     if keeper::watch() <= now {
         fire_all(None, now);
     }
-    if netpoll::is_awaited() && SCHED.keeper_polls.load(Ordering::Relaxed) == 0 {
-        let late = now.saturating_sub(epoll::last());
-        if late >= netpoll::GAP {
-            netpoll::poll(None);
-        }
-        found.within = found.within.min(netpoll::GAP.saturating_sub(late).max(SHORTEST));
-    }
+    found.within = found.within.min(overlooked(now));
     let mut take = false;
     for pp in SCHED.ps() {
         match judge(pp, now) {
@@ -266,6 +263,22 @@ fn look(now: u64) -> Found {
         found.strays |= mp.patience.get() != 0;
     });
     found
+}
+
+/// Looks for events where nobody else has for too long. Within how many nanoseconds to look again.
+fn overlooked(now: u64) -> u64 {
+    let mut within = LONGEST;
+    for pp in SCHED.all_ps().filter(|pp| pp.poller.is_used()) {
+        if pp.status() == PStatus::Idle && !pp.poller.sleeper.is_none() {
+            continue;
+        }
+        let late = pp.poller.overlooked_for(now);
+        if late >= GAP {
+            netpoll::poll(pp, None);
+        }
+        within = within.min(GAP.saturating_sub(late).max(SHORTEST));
+    }
+    within
 }
 
 /// Has `mp`, which runs a goroutine without a P, come to a door, if it does run. Within how many

@@ -51,7 +51,7 @@ fn wakep_slow() {
 /// `nmspinning`.
 pub(crate) fn startm(pp: &'static P, spinning: bool) {
     let mut lists = SCHED.lock();
-    let Some(mp) = lists.mget() else {
+    let Some(mp) = lists.mget_for(pp) else {
         if refused_lately() && lists.mcount.cast_signed() != lists.mlocked {
             return do_without(lists, pp, spinning);
         }
@@ -208,4 +208,5 @@ pub(crate) fn handoffp(pp: &'static P) {
     if pp.timers.next() != NEVER {
         keeper::tell(pp.timers.next());
     }
+    keeper::see_to(pp);
 }

@@ -34,7 +34,7 @@
 
 use super::{Place, semacquire, semacquire_until, semhandoff, semrelease};
 use crate::prim::{AtomicU32, Ordering, const_fn, nanotime};
-use crate::sched::park::WaitReason;
+use crate::sched::park::{WaitReason, goyield};
 use crate::sched::spin::{canspin, procyield};
 
 /// Somebody has it.
@@ -98,6 +98,18 @@ impl Mutex {
         // Release: pairs with the Acquire in `exchange`.
         if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.unlock_slow();
+        }
+    }
+
+    /// Unlocks it, and whoever has waited longest has it next; if somebody is awake already who tries to get
+    /// it, that one goes first. It is locked. What waits: the goroutine, in its P's queue, if others wait.
+    pub fn unlock_fair(&self) {
+        let starve = |old: u32| (old >= WAITER && old & WOKEN == 0).then_some(old | STARVING);
+        // Relaxed: nobody is let in by that.
+        let starving = self.state.fetch_update(Ordering::Relaxed, Ordering::Relaxed, starve);
+        self.unlock();
+        if starving.is_err_and(|old| old & WOKEN != 0) {
+            goyield();
         }
     }
 

@@ -113,7 +113,7 @@ pub(super) fn take() -> Result<&'static Timer, Errno> {
 fn allocate(pp: Option<&'static P>) -> Result<&'static Timer, Errno> {
     let chunk = crate::mem::alloc::<Timer>(CHUNK)?;
     let free = FREE.lock();
-    for i in 1..CHUNK {
+    for i in (1..CHUNK).rev() {
         // SAFETY: within the chunk, which is ours.
         let timer = unsafe { new(chunk.add(i)) };
         match pp {

@@ -88,6 +88,16 @@ pub(crate) mod park {
         RwMutexLock,
         RwMutexRLock,
         CondWait,
+        IoWait,
+    }
+
+    pub(crate) fn gopark(commit: fn(&'static G, usize) -> bool, arg: usize, reason: WaitReason) {
+        slot::lock();
+        gopark_raised(commit, arg, reason);
+    }
+
+    pub(crate) fn goready(gp: &'static G) {
+        goready_raised(gp);
     }
 
     pub(crate) fn gopark_raised(

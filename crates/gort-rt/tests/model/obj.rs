@@ -61,6 +61,7 @@ pub(crate) mod m {
         pub(crate) schedlink: Link<M>,
         pub(crate) id: Word,
         pub(crate) lockedg: Link<G>,
+        pub(crate) watches: Link<P>,
     }
 
     impl M {
@@ -74,6 +75,7 @@ pub(crate) mod m {
                 schedlink: Link::none(),
                 id: Word::new(0),
                 lockedg: Link::none(),
+                watches: Link::none(),
             }
         }
 
@@ -89,6 +91,7 @@ pub(crate) mod m {
 
 pub(crate) mod p {
     use super::g::G;
+    use crate::netpoll::poller::Poller;
     use crate::prim::{Link, Word};
     use crate::sched::runq::RunQueue;
     use crate::timer::Timers;
@@ -107,6 +110,7 @@ pub(crate) mod p {
         pub(crate) steals: Word,
         pub(crate) timer_news: Word,
         pub(crate) timers: Timers,
+        pub(crate) poller: Poller,
         status: Word,
     }
 
@@ -121,6 +125,7 @@ pub(crate) mod p {
                 steals: Word::new(0),
                 timer_news: Word::new(0),
                 timers: Timers::new(),
+                poller: Poller::new(),
                 status: Word::new(PStatus::Idle as usize),
             }
         }

@@ -21,6 +21,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed as NotModelled};
 pub(crate) const RING: usize = 4;
 pub(crate) const PROCS: usize = 2;
 pub(crate) const SPINS: usize = 1;
+pub(crate) const DOUBLINGS: u32 = 1;
 pub(crate) const ROUNDS: usize = 1;
 pub(crate) const SEMTAB: usize = 1;
 pub(crate) const SEGMENT: usize = 2;

@@ -128,6 +128,7 @@ pub(crate) mod worker {
     pub(crate) use super::keeper::stopm;
     use super::state::SCHED;
     use super::{find, keeper};
+    use crate::netpoll::poller::{Poller, forget_all};
     use crate::obj::g::G;
     use crate::obj::m::M;
     use crate::obj::p::{P, PStatus};
@@ -153,6 +154,12 @@ pub(crate) mod worker {
             let mut lists = SCHED.lock();
             if LEFT.fetch_sub(1, Ordering::Relaxed) == 1 {
                 SCHED.ps().for_each(|pp| pp.timers.clear());
+                forget_all();
+                for pp in SCHED.ps().filter(|pp| !pp.poller.sleeper.is_none()) {
+                    let mp = lists.mget_for(pp).unwrap();
+                    mp.nextp.set(Some(last_p()));
+                    keeper::rouse(mp);
+                }
                 while let Some(mp) = lists.mget() {
                     mp.nextp.set(Some(last_p()));
                     mp.park.wakeup();
@@ -163,6 +170,19 @@ pub(crate) mod worker {
             if mp.p.is_none() {
                 stopm(mp);
             }
+        }
+    }
+
+    /// `poller`'s sleeper, if it has come too late to be told that it is over.
+    pub(crate) fn dismiss(poller: &Poller) {
+        let mut lists = SCHED.lock();
+        if LEFT.load(Ordering::Relaxed) == 0
+            && let Some(pp) = SCHED.ps().find(|pp| std::ptr::eq(&raw const pp.poller, poller))
+            && !poller.sleeper.is_none()
+        {
+            let mp = lists.mget_for(pp).unwrap();
+            mp.nextp.set(Some(last_p()));
+            keeper::rouse(mp);
         }
     }
 

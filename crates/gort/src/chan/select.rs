@@ -129,8 +129,9 @@ impl<'a> Select<'a> {
     ///
     /// If no operation has this index.
     pub fn remove(&mut self, index: usize) {
+        assert!(index < self.next, "index out of bounds; {index} >= {}", self.next);
         let at = self.operations.iter().position(|operation| operation.index == index);
-        self.operations.remove(at.expect("no operation has this index"));
+        self.operations.remove(at.expect("no operation with this index"));
     }
 
     /// Chooses an operation that is possible now.
@@ -174,7 +175,7 @@ impl<'a> Select<'a> {
     }
 
     fn check(&self) {
-        assert!(!self.operations.is_empty(), "no operations have been added to the `Select`");
+        assert!(!self.operations.is_empty(), "no operations have been added to `Select`");
     }
 
     pub(super) fn look(&self, wait: Wait) -> Option<usize> {
@@ -317,7 +318,7 @@ impl SelectedOperation<'_> {
     ///
     /// If `s` is not the very [`Sender`] that was put on the list.
     pub fn send<T>(mut self, s: &Sender<T>, msg: T) -> Result<(), SendError<T>> {
-        assert!(self.handle == from_ref(s).cast(), "this is not the sender that was selected");
+        assert!(self.handle == from_ref(s).cast(), "passed a sender that wasn't selected");
         let state = std::mem::replace(&mut self.state, State::Closed);
         std::mem::forget(self);
         match state {
@@ -339,7 +340,7 @@ impl SelectedOperation<'_> {
     ///
     /// If `r` is not the very [`Receiver`] that was put on the list.
     pub fn recv<T>(mut self, r: &Receiver<T>) -> Result<T, RecvError> {
-        assert!(self.handle == from_ref(r).cast(), "this is not the receiver that was selected");
+        assert!(self.handle == from_ref(r).cast(), "passed a receiver that wasn't selected");
         let state = std::mem::replace(&mut self.state, State::Closed);
         std::mem::forget(self);
         match state {
@@ -364,7 +365,7 @@ impl Drop for SelectedOperation<'_> {
             State::Promised(promise, channel) => unsafe { channel.renege(promise) },
         }
         if !std::thread::panicking() {
-            panic!("a `SelectedOperation` was dropped without being completed");
+            panic!("dropped `SelectedOperation` without completing the operation");
         }
     }
 }

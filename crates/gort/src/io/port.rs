@@ -37,8 +37,7 @@ impl<S: AsFd> Port for Polled<S> {
     }
 
     fn read(&self, work: Work<'_>) -> io::Result<usize> {
-        // Whatever it gets, there may be more.
-        self.read_stream(0, |_| work())
+        Polled::read(self, |_| work())
     }
 
     fn write(&self, work: Work<'_>) -> io::Result<usize> {

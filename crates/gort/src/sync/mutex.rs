@@ -62,6 +62,13 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
     }
 }
 
+// SAFETY: see the module.
+unsafe impl lock_api::RawMutexFair for RawMutex {
+    unsafe fn unlock_fair(&self) {
+        self.0.unlock_fair();
+    }
+}
+
 /// A value that one goroutine or thread at a time may use. There is no poisoning: a guard that is
 /// dropped while its goroutine panics unlocks.
 ///

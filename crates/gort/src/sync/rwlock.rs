@@ -6,8 +6,10 @@
 
 #![allow(unsafe_code)]
 
+use crate::time::clock;
 use gort_rt::sync::{self, TooMany};
 use lock_api::GuardSend;
+use std::time::{Duration, Instant};
 
 /// A read-write lock without a value: what [`RwLock`] is made of. Go: `sync.RWMutex`.
 ///
@@ -131,6 +133,77 @@ unsafe impl lock_api::RawRwLockUpgradeDowngrade for RawRwLock {
 
     unsafe fn downgrade_to_upgradable(&self) {
         self.0.downgrade_to_upgradable();
+    }
+}
+
+// SAFETY: see the module.
+unsafe impl lock_api::RawRwLockFair for RawRwLock {
+    /// Readers wait for a writer that waits, anyhow.
+    unsafe fn unlock_shared_fair(&self) {
+        self.0.runlock();
+    }
+
+    unsafe fn unlock_exclusive_fair(&self) {
+        self.0.unlock_fair();
+    }
+}
+
+// SAFETY: see the module.
+unsafe impl lock_api::RawRwLockUpgradeFair for RawRwLock {
+    unsafe fn unlock_upgradable_fair(&self) {
+        self.0.unlock_upgradable_fair();
+    }
+}
+
+// SAFETY: see the module.
+unsafe impl lock_api::RawRwLockTimed for RawRwLock {
+    type Duration = Duration;
+    type Instant = Instant;
+
+    fn try_lock_shared_for(&self, timeout: Duration) -> bool {
+        counted(self.0.rlock_until(clock::nanos_from_now(timeout)))
+    }
+
+    fn try_lock_shared_until(&self, timeout: Instant) -> bool {
+        counted(self.0.rlock_until(clock::nanos_at(timeout)))
+    }
+
+    fn try_lock_exclusive_for(&self, timeout: Duration) -> bool {
+        self.0.lock_until(clock::nanos_from_now(timeout))
+    }
+
+    fn try_lock_exclusive_until(&self, timeout: Instant) -> bool {
+        self.0.lock_until(clock::nanos_at(timeout))
+    }
+}
+
+// SAFETY: see the module.
+unsafe impl lock_api::RawRwLockRecursiveTimed for RawRwLock {
+    fn try_lock_shared_recursive_for(&self, timeout: Duration) -> bool {
+        counted(self.0.rlock_recursive_until(clock::nanos_from_now(timeout)))
+    }
+
+    fn try_lock_shared_recursive_until(&self, timeout: Instant) -> bool {
+        counted(self.0.rlock_recursive_until(clock::nanos_at(timeout)))
+    }
+}
+
+// SAFETY: see the module.
+unsafe impl lock_api::RawRwLockUpgradeTimed for RawRwLock {
+    fn try_lock_upgradable_for(&self, timeout: Duration) -> bool {
+        self.0.lock_upgradable_until(clock::nanos_from_now(timeout))
+    }
+
+    fn try_lock_upgradable_until(&self, timeout: Instant) -> bool {
+        self.0.lock_upgradable_until(clock::nanos_at(timeout))
+    }
+
+    unsafe fn try_upgrade_for(&self, timeout: Duration) -> bool {
+        self.0.upgrade_until(clock::nanos_from_now(timeout))
+    }
+
+    unsafe fn try_upgrade_until(&self, timeout: Instant) -> bool {
+        self.0.upgrade_until(clock::nanos_at(timeout))
     }
 }
 

@@ -60,6 +60,18 @@ impl<F: FnMut() + Send + 'static> Called<F> {
         self.timer.get().expect("made with one")
     }
 
+    fn reset_slow(&self, when: u64) -> Result<bool, Errno> {
+        // SAFETY: it lives in an `Arc`.
+        unsafe { Arc::increment_strong_count(self) };
+        let was_set = self.timer().set(when);
+        if was_set != Ok(false) {
+            // SAFETY: the one that it had, or the one for which there was no use; the caller has
+            // another.
+            unsafe { self.give_back() };
+        }
+        was_set
+    }
+
     /// Gives back a count that goes with the timer.
     ///
     /// # Safety
@@ -73,18 +85,7 @@ impl<F: FnMut() + Send + 'static> Called<F> {
 
 impl<F: FnMut() + Send + 'static> Func for Called<F> {
     fn reset(&self, when: u64) -> Result<bool, Errno> {
-        if self.timer().delay(when) {
-            return Ok(true);
-        }
-        // SAFETY: it lives in an `Arc`.
-        unsafe { Arc::increment_strong_count(self) };
-        let was_set = self.timer().set(when);
-        if was_set != Ok(false) {
-            // SAFETY: the one that it had, or the one for which there was no use; the caller has
-            // another.
-            unsafe { self.give_back() };
-        }
-        was_set
+        if self.timer().delay(when) { Ok(true) } else { self.reset_slow(when) }
     }
 
     fn stop(&self) -> bool {

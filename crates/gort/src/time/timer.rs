@@ -133,10 +133,15 @@ impl Timer {
         }
     }
 
+    #[inline]
     fn set(&self, when: u64) -> bool {
-        if let Some(func) = &self.func {
-            return memory(func.reset(when));
+        match &self.func {
+            Some(func) => memory(func.reset(when)),
+            None => self.set_channel(when),
         }
+    }
+
+    fn set_channel(&self, when: u64) -> bool {
         let Some(timer) = self.chan.timer() else { return false };
         if timer.delay(when) {
             return true;

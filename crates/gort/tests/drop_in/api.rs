@@ -24,6 +24,33 @@ fn error<T: Error + Clone + Copy + PartialEq + Eq + Debug + Display>() {}
 fn fused<T: FusedIterator + Debug>() {}
 fn known<T: Clone + Copy + PartialEq + Eq + Debug>() {}
 
+/// What `f` panics with.
+fn last_words(f: impl FnOnce()) -> String {
+    let payload = catch_unwind(AssertUnwindSafe(f)).expect_err("it panics");
+    match payload.downcast::<String>() {
+        Ok(text) => *text,
+        Err(payload) => (*payload.downcast::<&str>().expect("a text")).to_owned(),
+    }
+}
+
+/// Completes a selected operation with another channel's sender. Ends in a panic, or worse: an operation
+/// is dropped then.
+pub(crate) fn wrong_sender() {
+    let ((s, _r), (wrong, _wrong)) = (bounded::<i32>(1), bounded(1));
+    let mut list = Select::new();
+    list.send(&s);
+    let _ = list.select().send(&wrong, 1);
+}
+
+/// The same with a receiver.
+pub(crate) fn wrong_receiver() {
+    let ((s, r), (_wrong, wrong)) = (bounded(1), bounded::<i32>(1));
+    s.send(1).unwrap();
+    let mut list = Select::new();
+    list.recv(&r);
+    let _ = list.select().recv(&wrong);
+}
+
 pub(crate) fn operations(say: &mut Vec<String>) {
     shared::<Sender<Opaque>>();
     shared::<Receiver<Opaque>>();
@@ -137,13 +164,11 @@ pub(crate) fn lists(say: &mut Vec<String>) {
     list.remove(receives);
     say.push(format!("{:?} {:?}", list.try_ready(), r.recv()));
     say.push(format!("{:?} {:?}", list.ready_timeout(LONG), list.recv(&r)));
-    let gone = catch_unwind(AssertUnwindSafe(|| list.remove(receives)));
-    let unknown = catch_unwind(AssertUnwindSafe(|| list.remove(9)));
-    let dropped = catch_unwind(AssertUnwindSafe(|| drop(list.select())));
-    let empty = catch_unwind(|| drop(Select::new().select()));
-    let unready = catch_unwind(|| Select::new().ready());
-    say.push(format!("{} {}", gone.is_err(), unknown.is_err()));
-    say.push(format!("{} {} {}", dropped.is_err(), empty.is_err(), unready.is_err()));
+    say.push(last_words(|| list.remove(receives)));
+    say.push(last_words(|| list.remove(9)));
+    say.push(last_words(|| drop(list.select())));
+    say.push(last_words(|| drop(Select::new().select())));
+    say.push(last_words(|| _ = Select::new().ready()));
     say.push(format!("{:?}", Select::new().try_select().is_err()));
     say.push(format!("{:?}", Select::new().select_timeout(SHORT).is_err()));
     say.push(format!("{:?} {:?}", Select::new().try_ready(), Select::new().ready_timeout(SHORT)));

@@ -3,8 +3,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod example;
 pub mod files;
 pub mod hogs;
+pub mod net;
 pub mod storm;
 
 use gort_sys::raw::gettid;
@@ -216,7 +218,7 @@ pub fn quiet() -> Quiet {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |info| {
             let purpose = info.payload_as_str().is_some_and(|text| {
-                text.starts_with(ON_PURPOSE) || text.ends_with("without being completed")
+                text.starts_with(ON_PURPOSE) || text.ends_with("without completing the operation")
             });
             let quiet = purpose && QUIET.load(Ordering::Relaxed) != 0;
             if !quiet && !EXPECTED.get() {

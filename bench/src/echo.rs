@@ -1,0 +1,229 @@
+//! Echo over loopback: as many connections as the workload's name says, 64 bytes there and back on each, at
+//! the same time. The server reads into a page, the client exactly its message. Both are in this process.
+//!
+//! The limit is a loop around `epoll_wait` on one thread per worker, each with both ends of its connections.
+//!
+//! # Safety
+//!
+//! may's spawn is unsafe because its coroutines share their thread's thread-locals; none of these use any.
+
+#![allow(unsafe_code)]
+
+use crate::{measure, procs};
+use gort_sys::raw;
+use gort_sys::types::{DupFlags, EpollEvent, EpollFlags, EpollOp};
+use std::io::{ErrorKind, Read, Write};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Barrier};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Round trips in all.
+const TRIPS: usize = 400_000;
+const MESSAGE: usize = 64;
+const PAGE: usize = 4096;
+
+/// How many connections the workload has.
+fn connections(workload: &str) -> Option<usize> {
+    workload.strip_prefix("echo")?.parse().ok()
+}
+
+/// Runs a workload on gort.
+pub(crate) fn run_gort(workload: &str) -> Option<f64> {
+    let count = connections(workload)?;
+    let rounds = TRIPS / count;
+    Some(gort::run(move || {
+        let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let at = listener.local_addr().unwrap();
+        gort::go(move || {
+            for stream in listener.incoming() {
+                gort::go(|| serve(stream.unwrap()));
+            }
+        });
+        let mut streams: Vec<_> =
+            (0..count).map(|_| gort::net::TcpStream::connect(at).unwrap()).collect();
+        let mut all = |rounds| {
+            gort::scope(|scope| {
+                for stream in &mut streams {
+                    scope.go(move || ask(stream, rounds));
+                }
+            });
+        };
+        all(rounds.div_ceil(4));
+        measure((count * rounds) as u64, || all(rounds))
+    }))
+}
+
+fn serve(mut stream: impl Read + Write) {
+    let mut page = [0; PAGE];
+    while let Ok(got @ 1..) = stream.read(&mut page) {
+        stream.write_all(&page[..got]).unwrap();
+    }
+}
+
+fn ask(stream: &mut (impl Read + Write), rounds: usize) {
+    let mut message = [7; MESSAGE];
+    for _ in 0..rounds {
+        stream.write_all(&message).unwrap();
+        stream.read_exact(&mut message).unwrap();
+    }
+}
+
+/// Runs a workload on may.
+pub(crate) fn run_may(workload: &str) -> Option<f64> {
+    let count = connections(workload)?;
+    let rounds = TRIPS / count;
+    let listener = may::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    // SAFETY: see the module.
+    unsafe {
+        may::coroutine::spawn(move || {
+            for stream in listener.incoming() {
+                may::coroutine::spawn(|| serve(stream.unwrap()));
+            }
+        });
+    }
+    let all = |streams: Vec<may::net::TcpStream>, rounds| -> Vec<_> {
+        let asked = streams.into_iter().map(|mut stream| {
+            // SAFETY: see the module.
+            unsafe {
+                may::coroutine::spawn(move || {
+                    ask(&mut stream, rounds);
+                    stream
+                })
+            }
+        });
+        let asked: Vec<_> = asked.collect();
+        asked.into_iter().map(|one| one.join().unwrap()).collect()
+    };
+    let streams = (0..count).map(|_| may::net::TcpStream::connect(at).unwrap()).collect();
+    let streams = all(streams, rounds.div_ceil(4));
+    Some(measure((count * rounds) as u64, || drop(all(streams, rounds))))
+}
+
+/// Runs a workload on tokio.
+pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
+    let count = connections(workload)?;
+    let rounds = TRIPS / count;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(procs())
+        .enable_io()
+        .build()
+        .ok()?;
+    runtime.block_on(async {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        tokio::spawn(async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(async move {
+                    let mut page = [0; PAGE];
+                    while let Ok(got @ 1..) = stream.read(&mut page).await {
+                        stream.write_all(&page[..got]).await.unwrap();
+                    }
+                });
+            }
+        });
+        let mut streams = Vec::new();
+        for _ in 0..count {
+            streams.push(tokio::net::TcpStream::connect(at).await.unwrap());
+        }
+        let streams = ask_tokio(streams, rounds.div_ceil(4)).await;
+        let start = std::time::Instant::now();
+        ask_tokio(streams, rounds).await;
+        Some(start.elapsed().as_nanos() as f64 / (count * rounds) as f64)
+    })
+}
+
+async fn ask_tokio(
+    streams: Vec<tokio::net::TcpStream>,
+    rounds: usize,
+) -> Vec<tokio::net::TcpStream> {
+    let asked: Vec<_> = streams
+        .into_iter()
+        .map(|mut stream| {
+            tokio::spawn(async move {
+                let mut message = [7; MESSAGE];
+                for _ in 0..rounds {
+                    stream.write_all(&message).await.unwrap();
+                    stream.read_exact(&mut message).await.unwrap();
+                }
+                stream
+            })
+        })
+        .collect();
+    let mut streams = Vec::new();
+    for one in asked {
+        streams.push(one.await.unwrap());
+    }
+    streams
+}
+
+/// Runs a workload on threads around `epoll_wait`.
+pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
+    let (count, threads) = (connections(workload)?, procs());
+    let rounds = TRIPS / count;
+    let begin = Arc::new(Barrier::new(threads + 1));
+    let all: Vec<_> = (0..threads)
+        .map(|thread| {
+            let begin = begin.clone();
+            let count = count / threads + usize::from(thread < count % threads);
+            std::thread::spawn(move || {
+                let mut ends = pairs(count);
+                epoll_loop(&mut ends, rounds.div_ceil(4));
+                begin.wait();
+                epoll_loop(&mut ends, rounds);
+            })
+        })
+        .collect();
+    begin.wait();
+    Some(measure((count * rounds) as u64, || {
+        all.into_iter().for_each(|one| one.join().unwrap());
+    }))
+}
+
+/// Connections, the client's end first, the server's behind it.
+fn pairs(count: usize) -> Vec<TcpStream> {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).unwrap();
+    let at = listener.local_addr().unwrap();
+    let mut ends = Vec::new();
+    for _ in 0..count {
+        ends.push(TcpStream::connect(at).unwrap());
+        ends.push(listener.accept().unwrap().0);
+    }
+    ends.iter().for_each(|end| end.set_nonblocking(true).unwrap());
+    ends
+}
+
+fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
+    let epoll = raw::epoll_create1(DupFlags::CLOEXEC).unwrap();
+    for (i, end) in ends.iter().enumerate() {
+        let event = EpollEvent { events: EpollFlags::IN, data: i as u64 };
+        raw::epoll_ctl(&epoll, EpollOp::ADD, end, Some(&event)).unwrap();
+    }
+    let mut left = vec![rounds; ends.len()];
+    let mut open = ends.len() / 2;
+    let mut page = [7; PAGE];
+    for client in ends.iter_mut().step_by(2) {
+        client.write_all(&page[..MESSAGE]).unwrap();
+    }
+    let mut events = [EpollEvent::default(); 256];
+    while open != 0 {
+        let ready = raw::epoll_wait(&epoll, &mut events, -1).unwrap();
+        for event in events.iter().take(ready) {
+            let i = event.data as usize;
+            let got = match ends[i].read(&mut page) {
+                Ok(got) => got,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => panic!("{error}"),
+            };
+            if i % 2 == 0 {
+                left[i] -= 1;
+                if left[i] == 0 {
+                    open -= 1;
+                    continue;
+                }
+            }
+            ends[i].write_all(&page[..got]).unwrap();
+        }
+    }
+}

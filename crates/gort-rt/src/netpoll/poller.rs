@@ -1,0 +1,240 @@
+//! A P's queue of events in the kernel: epoll.
+//!
+//! # The problem
+//!
+//! With one queue for all, whoever looks finds the events of all. A goroutine that runs on another CPU than
+//! before, or than the other end of its connection, finds nothing in that CPU's caches, and the memory of
+//! what is sent goes back and forth between CPUs: a round trip over loopback cost twice the CPU time when
+//! a second P took part. So each P has a queue, and a descriptor is in that of the P where it is waited for.
+//!
+//! # Who looks
+//!
+//! - the M that has the P, whenever it has found nothing in the P's queue and in the global ones;
+//! - while the P is idle, its *sleeper*: an M that sleeps in the queue. When something has come it takes
+//!   the P, if it still is idle; who wants to run the P wakes the sleeper (`wake::startm`) by an event of
+//!   its own;
+//! - sysmon, when nobody has looked for [`GAP`]: the P's goroutine is a hog, or there was no M.
+//!
+//! An idle P gets its sleeper when an M goes to sleep (`keeper::stopm`). Who makes a P idle without an M
+//! has one started, and whoever registers the first descriptor with an idle P, too (`keeper::see_to`). If all that
+//! fails, sysmon finds out: it does not go into its deep sleep while a queue is in use that nobody watches.
+//!
+//! # Safety
+//!
+//! Events carry what [`PollDesc::tag`] has made, or [`BREAK`].
+
+#![allow(unsafe_code)]
+
+use super::desc::{Direction, PollDesc};
+use super::side::Party;
+use crate::lock::{Mutex, Rank};
+use crate::obj::g::G;
+use crate::obj::list::Queue;
+use crate::obj::m::M;
+use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, set_timerslack};
+use gort_sys::fd::{AsFd, IntoRawFd};
+use gort_sys::types::{
+    BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
+};
+use gort_sys::vdso::{getcpu, nanotime};
+use gort_sys::{Errno, raw};
+
+/// Events taken at a time.
+const BATCH: usize = 128;
+
+/// The event of who interrupts a sleeper: no address.
+const BREAK: u64 = 1;
+
+/// For how long nobody may have looked before sysmon does, in nanoseconds.
+pub(crate) const GAP: u64 = 500_000;
+
+/// Who makes the descriptors.
+static INIT: Mutex<()> = Mutex::new(Rank::PollInit, ());
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Poller {
+    /// The kernel's queue, plus one; 0 before there is one. Never closed.
+    epoll: AtomicU32,
+    /// An eventfd that is in it, likewise.
+    event: AtomicU32,
+    /// Whether the sleeper has been interrupted, and has not noticed.
+    interrupted: AtomicU32,
+    /// How many descriptors are in it.
+    count: AtomicU32,
+    /// When somebody has looked last.
+    last: AtomicU64,
+    /// The CPU of who did, plus one.
+    pub(crate) cpu: Word,
+    /// The M that sleeps in it in order to take the P. Under the scheduler's lock.
+    pub(crate) sleeper: Link<M>,
+    /// Whether an M is in there, maybe one that is not the sleeper any more and has not noticed. Under the
+    /// scheduler's lock.
+    pub(crate) inside: Word,
+}
+
+/// The descriptor whose number, plus one, is in `word`, if there is one. It is never closed.
+pub(super) fn fd(word: &AtomicU32) -> Option<BorrowedFd<'static>> {
+    // Acquire: with `init`'s Release.
+    let fd = word.load(Ordering::Acquire).checked_sub(1)? as RawFd;
+    // SAFETY: never closed.
+    Some(unsafe { BorrowedFd::borrow_raw(fd) })
+}
+
+impl Poller {
+    pub(crate) const fn new() -> Poller {
+        Poller {
+            epoll: AtomicU32::new(0),
+            event: AtomicU32::new(0),
+            interrupted: AtomicU32::new(0),
+            count: AtomicU32::new(0),
+            last: AtomicU64::new(0),
+            cpu: Word::new(0),
+            sleeper: Link::none(),
+            inside: Word::new(0),
+        }
+    }
+
+    /// Go: `netpollinit`.
+    fn init(&self) -> Result<BorrowedFd<'static>, Errno> {
+        if let Some(epoll) = fd(&self.epoll) {
+            return Ok(epoll);
+        }
+        let _one = INIT.lock();
+        if let Some(epoll) = fd(&self.epoll) {
+            return Ok(epoll);
+        }
+        let epoll = raw::epoll_create1(DupFlags::CLOEXEC)?;
+        let event = raw::eventfd2(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let interrupts = EpollEvent { events: EpollFlags::IN, data: BREAK };
+        raw::epoll_ctl(&epoll, EpollOp::ADD, &event, Some(&interrupts))?;
+        // Release: with the Acquire in `fd`.
+        self.event.store(event.into_raw_fd() as u32 + 1, Ordering::Release);
+        self.epoll.store(epoll.into_raw_fd() as u32 + 1, Ordering::Release);
+        fd(&self.epoll).ok_or(Errno::EBADF)
+    }
+
+    /// Whether any descriptor is in it.
+    #[inline(always)]
+    pub(crate) fn is_used(&self) -> bool {
+        self.count.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether it is in use and there is nobody who sleeps in it. Under the scheduler's lock, or roughly.
+    pub(crate) fn is_unwatched(&self) -> bool {
+        self.is_used() && self.sleeper.is_none()
+    }
+
+    /// Puts a descriptor in. What it is ready for already is an event.
+    pub(super) fn add(&self, descriptor: impl AsFd, tag: u64) -> Result<(), Errno> {
+        let epoll = self.init()?;
+        // SeqCst: before the P's status is looked at, as who makes a P idle has it the other way round.
+        self.count.fetch_add(1, Ordering::SeqCst);
+        let ends = EpollFlags::RDHUP | EpollFlags::PRI;
+        let events = EpollFlags::IN | EpollFlags::OUT | ends | EpollFlags::ET;
+        let event = EpollEvent { events, data: tag };
+        let added = raw::epoll_ctl(epoll, EpollOp::ADD, descriptor, Some(&event));
+        if added.is_err() {
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+        added
+    }
+
+    /// Takes it out.
+    pub(super) fn remove(&self, descriptor: impl AsFd) {
+        if let Some(epoll) = fd(&self.epoll) {
+            let _ = raw::epoll_ctl(epoll, EpollOp::DELETE, descriptor, None);
+            self.count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    /// Whose descriptors have become ready. They are the caller's to ready. Go: `netpoll`.
+    pub(crate) fn look(&self) -> Queue<G> {
+        let cpu = getcpu().map_or(0, |(cpu, _)| cpu as usize + 1);
+        if self.cpu.get() != cpu {
+            self.cpu.set(cpu);
+        }
+        self.wait(Some(&Timespec { sec: 0, nsec: 0 }), false)
+    }
+
+    /// The same by the sleeper: waits for the first until `until`, if there is such a time, or until it is
+    /// interrupted. What waits: the M.
+    pub(crate) fn sleep(&self, until: Option<u64>) -> Queue<G> {
+        let Some(until) = until else { return self.wait(None, true) };
+        let nanos = until.saturating_sub(nanotime());
+        let time = Timespec {
+            sec: (nanos / 1_000_000_000).cast_signed(),
+            nsec: (nanos % 1_000_000_000).cast_signed(),
+        };
+        // As in `Note::sleep_until`.
+        let _ = set_timerslack(1);
+        let ready = self.wait(Some(&time), true);
+        let _ = set_timerslack(0);
+        ready
+    }
+
+    fn wait(&self, timeout: Option<&Timespec>, sleeper: bool) -> Queue<G> {
+        let ready = Queue::new();
+        let Some(epoll) = fd(&self.epoll) else { return ready };
+        let mut events = [EpollEvent::default(); BATCH];
+        // EINTR, or a timeout: the caller finds out what there is to do.
+        let count = raw::epoll_pwait2(epoll, &mut events, timeout, None).unwrap_or(0);
+        self.last.store(nanotime(), Ordering::Relaxed);
+        for event in events.iter().take(count) {
+            let (data, what) = (event.data, event.events);
+            if data == BREAK {
+                // Left for who sleeps here.
+                if sleeper {
+                    self.clear();
+                }
+                continue;
+            }
+            // SAFETY: what `add` has registered.
+            let Some(desc) = (unsafe { PollDesc::of(data) }) else { continue };
+            let broken = what.intersects(EpollFlags::HUP | EpollFlags::ERR);
+            // Of a read that ends at urgent data no event says that there is more behind.
+            let ended = broken || what.intersects(EpollFlags::RDHUP | EpollFlags::PRI);
+            if ended || what.intersects(EpollFlags::IN) {
+                wake(&ready, desc.ready(Direction::Read, ended));
+            }
+            if broken || what.intersects(EpollFlags::OUT) {
+                wake(&ready, desc.ready(Direction::Write, broken));
+            }
+        }
+        ready
+    }
+
+    /// Has the one that is in here come out. Go: `netpollBreak`.
+    pub(crate) fn interrupt(&self) {
+        // AcqRel: with `clear`. One is enough.
+        if self.interrupted.swap(1, Ordering::AcqRel) != 0 {
+            return;
+        }
+        if let Some(event) = fd(&self.event) {
+            let _ = raw::write(event, &1u64.to_ne_bytes());
+        }
+    }
+
+    /// The interruption has arrived.
+    fn clear(&self) {
+        if let Some(event) = fd(&self.event) {
+            let mut count = [0; 8];
+            let _ = raw::read(event, &mut count);
+        }
+        // Release: the counter is empty before it is filled again.
+        self.interrupted.store(0, Ordering::Release);
+    }
+
+    /// For how long nobody has looked.
+    pub(crate) fn overlooked_for(&self, now: u64) -> u64 {
+        now.saturating_sub(self.last.load(Ordering::Relaxed))
+    }
+}
+
+fn wake(ready: &Queue<G>, party: Option<Party>) {
+    match party {
+        Some(Party::Goroutine(gp)) => ready.push_back(gp),
+        Some(Party::Thread(futex)) => Party::wake_thread(futex),
+        None => {}
+    }
+}
