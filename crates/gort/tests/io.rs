@@ -10,6 +10,7 @@ use gort_sys::raw::{fcntl_getfl, fcntl_getpipe_sz, ioctl_fionread};
 use gort_sys::types::OFlags;
 use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, Write};
 use std::os::fd::OwnedFd;
+use std::time::Duration;
 use support::files::{TempDir, leaks_nothing, pattern};
 use support::{all, matrix, on_one_p, serial, settle, watchdog};
 
@@ -105,7 +106,7 @@ fn ends_of_pipes() {
 
 /// Who waits at a pipe takes no thread.
 #[test]
-fn a_thousand_wait() {
+fn hundreds_wait() {
     on_one_p(|| {
         let pipes: Vec<_> = (0..200).map(|_| pipe().unwrap()).collect();
         gort::scope(|s| {
@@ -115,7 +116,8 @@ fn a_thousand_wait() {
             for _ in 0..1000 {
                 gort::gosched();
             }
-            assert!(stats().threads < 50, "{:?}", stats());
+            let now = stats();
+            assert!(now.threads - now.idle_threads < 10, "{now:?}");
             for (_, writer) in &pipes {
                 (&mut &*writer).write_all(b"x").unwrap();
             }
@@ -282,15 +284,18 @@ fn odd_files() {
     });
 }
 
-/// After a copy that ends in the middle, the rest is there to be read.
+/// After a copy that ends in the middle, the rest is there to be read, whatever came before.
 #[test]
 fn copying_and_reading() {
     everywhere(|| {
         let (mut there, mut here) = connection();
         for _ in 0..20 {
-            here.write_all(b"0123456789").unwrap();
-            let mut first = [0; 2];
-            there.read_exact(&mut first).unwrap();
+            here.write_all(b"01").unwrap();
+            // Less than there is room for: the next read of this kind waits for an event first.
+            assert_eq!(there.read(&mut [0; 10]).unwrap(), 2);
+            here.write_all(b"23456789").unwrap();
+            // All of it has come, in one event, which the copy takes.
+            gort::time::sleep(Duration::from_millis(1));
             let (reader, mut writer) = pipe().unwrap();
             assert_eq!(copy(&mut (&mut there).take(3), &mut writer).unwrap(), 3);
             drop(writer);

@@ -15,7 +15,7 @@ use gort_sys::types::SigAction;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use support::files::leaks_nothing;
-use support::{Child, all, is_child, matrix, panics, serial, spin, stderr, watchdog};
+use support::{Child, all, is_child, matrix, on_one_p, panics, serial, spin, stderr, watchdog};
 
 /// To the process, as `kill` does.
 fn send(signal: Signal) {
@@ -153,6 +153,26 @@ fn ignoring() {
         reset(&[Signal::USR1, Signal::USR2]);
         for signal in [Signal::USR1, Signal::USR2] {
             assert_eq!(action(signal).handler, SigAction::DEFAULT.handler);
+        }
+    });
+}
+
+/// One that has come, but that no goroutine has sent on yet, is nobody's later.
+#[test]
+fn forgotten() {
+    on_one_p(|| {
+        let _tied = gort::lock_os_thread();
+        // The handler runs on the way out of the call.
+        let to_self = |signal| raw::tgkill(raw::getpid(), raw::gettid(), signal).unwrap();
+        for _ in 0..200 {
+            let _first = notify(&[Signal::USR1]);
+            to_self(Signal::USR1);
+            ignore(&[Signal::USR1]);
+            let second = notify(&[Signal::USR1, Signal::USR2]);
+            to_self(Signal::USR2);
+            assert_eq!(second.recv(), Ok(Signal::USR2));
+            nothing_in(&second);
+            reset(&[]);
         }
     });
 }
