@@ -1,8 +1,8 @@
 //! Files and descriptors of tests.
 
+use super::net::{descriptors, none_left};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 /// A directory of the test's own, removed when this is dropped.
 pub struct TempDir(PathBuf);
@@ -33,19 +33,11 @@ impl Drop for TempDir {
     }
 }
 
-/// How many descriptors the process has.
-pub fn descriptors() -> usize {
-    std::fs::read_dir("/proc/self/fd").expect("/proc is mounted").count()
-}
-
-/// Runs `test`, after which there are as many descriptors as before. The runtime opens some for a moment.
-/// Call it where nobody else opens any.
+/// Runs `test`, after which there are as many descriptors as before. Call it where nobody else opens any.
 pub fn leaks_nothing(test: impl FnOnce()) {
     let before = descriptors();
     test();
-    while descriptors() > before {
-        std::thread::sleep(Duration::from_millis(1));
-    }
+    none_left(before);
 }
 
 /// So many bytes, each of which says where it is.
