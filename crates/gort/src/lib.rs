@@ -20,6 +20,7 @@ pub mod chan;
 pub mod context;
 mod debug;
 pub mod ffi;
+pub mod future;
 mod goexit;
 mod host;
 mod join;

@@ -41,7 +41,7 @@ pub struct Parker {
     word: AtomicUsize,
     /// Not 0 when the thread that waits is to go on.
     futex: AtomicU32,
-    /// Not 0 while somebody has it. Written by its goroutine.
+    /// Not 0 while somebody has it. Written by its goroutine, or by who has it alone.
     lent: AtomicU32,
 }
 
@@ -57,16 +57,19 @@ impl Parker {
         }
     }
 
-    /// Takes a goroutine's own for one use, on it. Whether it could be had: it is not in use further up.
+    /// Takes it for one use, on its goroutine; what was told before is forgotten. Whether it could be had:
+    /// it is not in use further up.
     #[inline]
     pub fn lend(&self) -> bool {
-        self.lent.load(Ordering::Relaxed) == 0 && {
-            self.lent.store(1, Ordering::Relaxed);
-            true
+        if self.lent.load(Ordering::Relaxed) != 0 {
+            return false;
         }
+        self.lent.store(1, Ordering::Relaxed);
+        self.word.store(NIL, Ordering::Relaxed);
+        true
     }
 
-    /// Ends what [`lend`](Parker::lend) began, on the same goroutine.
+    /// Ends what [`lend`](Parker::lend) began.
     #[inline]
     pub fn give_back(&self) {
         self.lent.store(0, Ordering::Relaxed);
