@@ -10,7 +10,8 @@ workloads=("${@:2}")
 if [[ ${#workloads[@]} == 0 ]]; then
     workloads=(burst join yield skynet rawsyscall syscall block ccall callback
         pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
-        timeradd timerfire timerreset sleep sleephogs echo100 echo5000)
+        timeradd timerfire timerreset sleep sleephogs echo100 echo5000
+        readfile statfile)
 fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
@@ -45,8 +46,8 @@ for workload in "${workloads[@]}"; do
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
                 # Not every peer has every workload. may has no burst and no skynet: it cannot have that
-                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep,
-                # on as many threads as the workload has, whatever P is.
+                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep and
+                # files, on as many threads as the workload has, whatever P is.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi

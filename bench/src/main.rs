@@ -1,11 +1,12 @@
 //! `gort-bench PEER WORKLOAD`: runs one workload on one peer and prints nanoseconds per operation.
 //!
 //! Peers: `gort`, `tokio`, `may`, and for channels, on threads, crossbeam-channel and flume, for
-//! sockets a loop around epoll_wait; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
+//! sockets a loop around epoll_wait, for files and sleeping std; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
 
 mod calls;
 mod channels;
 mod echo;
+mod files;
 mod go;
 mod locks;
 mod may_peer;
@@ -50,7 +51,7 @@ fn main() {
         "flume" => thread_peer::run_flume(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
         "epoll" => echo::run_epoll(&workload),
-        "std" => timers::run_std(&workload),
+        "std" => timers::run_std(&workload).or_else(|| files::run_std(&workload)),
         _ => None,
     };
     match nanos {

@@ -147,7 +147,9 @@ impl<S: AsFd> Polled<S> {
         work: impl FnMut(&S) -> io::Result<usize>,
     ) -> io::Result<usize> {
         let _one = self.locks[0].lock();
-        let got = self.run(Direction::Read, most != 0 && self.dry.load(Ordering::Relaxed), work);
+        // Who does not wait looks for itself.
+        let dry = self.dry.load(Ordering::Relaxed) && most != 0 && !self.is_nonblocking();
+        let got = self.run(Direction::Read, dry, work);
         let short = matches!(got, Ok(n) if n != 0 && n < most);
         if short != self.dry.load(Ordering::Relaxed) {
             self.dry.store(short, Ordering::Relaxed);

@@ -111,7 +111,8 @@ fn hyper_server() {
             }
         });
         // Who goes away in the middle does not disturb anybody.
-        for pieces in [&hello[..5], b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"] {
+        for pieces in [&hello[..5], b"POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nx"]
+        {
             let stream = server.connect();
             stream.get_ref().write_all(pieces).unwrap();
             stream.get_ref().shutdown(Shutdown::Write).unwrap();
@@ -144,6 +145,6 @@ fn tokio_bridge() {
     for procs in support::PROCS {
         let mut command = Command::new(example("tokio_bridge"));
         let output = command.env("GOMAXPROCS", procs.to_string()).output().unwrap();
-        assert_eq!(support::stdout(&output), "100 trips of 27000 bytes\n", "{output:?}");
+        assert_eq!(support::stdout(&output), "100 trips of 28000 bytes\n", "{output:?}");
     }
 }

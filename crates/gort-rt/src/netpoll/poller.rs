@@ -9,7 +9,8 @@
 //!
 //! # Who looks
 //!
-//! - the M that has the P, whenever it has found nothing in the P's queue and in the global ones;
+//! - the M that has the P, whenever it has found nothing in the P's queue and in the global ones, and now
+//!   and then while it does find something;
 //! - while the P is idle, its *sleeper*: an M that sleeps in the queue. When something has come it takes
 //!   the P, if it still is idle; who wants to run the P wakes the sleeper (`wake::startm`) by an event of
 //!   its own;
@@ -223,6 +224,11 @@ impl Poller {
         }
         // Release: the counter is empty before it is filled again.
         self.interrupted.store(0, Ordering::Release);
+    }
+
+    /// Whether its M should look before it has run all that waits.
+    pub(crate) fn is_overdue(&self) -> bool {
+        self.is_used() && self.overlooked_for(nanotime()) >= GAP / 2
     }
 
     /// For how long nobody has looked.

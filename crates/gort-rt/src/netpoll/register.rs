@@ -114,7 +114,7 @@ impl PollDesc {
             slot::unlock();
             // SAFETY: the number goes on to be a descriptor, and the caller's: it is not dropped here.
             let number = unsafe { OwnedFd::from_raw_fd(descriptor.as_fd().as_raw_fd()) };
-            let _ = raw::dup3(nothing, &mut *ManuallyDrop::new(number), DupFlags::CLOEXEC);
+            let _ = raw::dup3(nothing, &mut ManuallyDrop::new(number), DupFlags::CLOEXEC);
         }
         first
     }

@@ -63,6 +63,7 @@ pub(crate) enum Turn {
     Global,
     Hogs,
     Ring,
+    Events,
 }
 
 /// Whose turn it is, if it is not `next`'s.
@@ -72,6 +73,7 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
         0 => Some(Turn::Global),
         20 => Some(Turn::Hogs),
         40 => Some(Turn::Ring),
+        50 if pp.poller.is_overdue() => Some(Turn::Events),
         _ => None,
     }
 }
@@ -79,6 +81,10 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
 fn fair(pp: &'static P, turn: Turn) -> Option<&'static G> {
     match turn {
         Turn::Ring => pp.runq.get_oldest(),
+        Turn::Events => {
+            netpoll::poll(pp, Some(pp));
+            None
+        }
         _ if SCHED.runqsize.load(Ordering::Relaxed) == 0 => None,
         Turn::Global => SCHED.lock().globrunqget(pp, 1),
         Turn::Hogs => SCHED.lock().hogget(pp),

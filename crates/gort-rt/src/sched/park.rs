@@ -273,6 +273,7 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     }
     let next = match turn(pp) {
         Some(Turn::Ring) => pp.runq.get_oldest()?,
+        Some(Turn::Events) => return None,
         Some(_) if SCHED.runqsize.load(Ordering::Relaxed) != 0 => return None,
         // Timers are fired on g0.
         Some(Turn::Global) if is_due(&pp.timers) => return None,

@@ -272,11 +272,12 @@ fn overlooked(now: u64) -> u64 {
         if pp.status() == PStatus::Idle && !pp.poller.sleeper.is_none() {
             continue;
         }
-        let late = pp.poller.overlooked_for(now);
-        if late >= GAP {
+        within = within.min(GAP);
+        // One that goes from goroutine to goroutine looks by itself, and has them in its caches.
+        let lively = pp.status() == PStatus::Running && pp.seen.tick.get() != pp.schedtick.get();
+        if !lively && pp.poller.overlooked_for(now) >= GAP {
             netpoll::poll(pp, None);
         }
-        within = within.min(GAP.saturating_sub(late).max(SHORTEST));
     }
     within
 }

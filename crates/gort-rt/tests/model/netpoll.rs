@@ -71,6 +71,10 @@ pub(crate) mod poller {
             self.is_used() && self.sleeper.is_none()
         }
 
+        pub(crate) fn is_overdue(&self) -> bool {
+            false
+        }
+
         pub(crate) fn look(&self) -> Queue<G> {
             let ready = Queue::new();
             if let Some(gp) = self.event.lock().unwrap().take() {

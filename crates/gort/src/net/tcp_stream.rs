@@ -5,6 +5,7 @@ use super::socket::{
     as_std, by_reference, recv, recv_vectored, send, send_vectored, socket, takeable, waits,
 };
 use super::{Shutdown, SocketAddr, ToSocketAddrs};
+use crate::io::{AsPort, Port};
 use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::raw;
@@ -165,3 +166,9 @@ impl Write for &TcpStream {
 }
 
 by_reference!(TcpStream);
+
+impl AsPort for TcpStream {
+    fn port(&self) -> &dyn Port {
+        &self.0
+    }
+}

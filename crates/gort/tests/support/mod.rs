@@ -3,6 +3,8 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod example;
+pub mod files;
 pub mod hogs;
 pub mod net;
 pub mod storm;
