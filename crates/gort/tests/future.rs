@@ -1,4 +1,10 @@
 //! `block_on`: whoever wakes, from wherever and whenever, is heard once, and nobody else is disturbed.
+//!
+//! # Safety
+//!
+//! A thread of C's is given a box that is its own from then on.
+
+#![allow(unsafe_code)]
 
 mod support;
 
@@ -6,6 +12,7 @@ use futures::channel::{mpsc, oneshot};
 use futures::stream::{FuturesUnordered, StreamExt};
 use futures::{FutureExt, SinkExt, join, select};
 use gort::future::{block_on, go, sleep};
+use gort::time::Timer;
 use std::cell::Cell;
 use std::ffi::c_void;
 use std::future::{Future, pending, poll_fn, ready};
@@ -89,17 +96,13 @@ fn woken_by_a_goroutine_a_thread_or_a_timer() {
                 other.is_polled(round % 2);
                 other.set();
             };
-            let (goroutine, thread) = match round % 3 {
-                0 => (Some(gort::go(sets)), None),
-                1 => (None, Some(thread::spawn(sets))),
-                _ => {
-                    gort::time::Timer::after_func(Duration::from_micros(10), sets);
-                    (None, None)
-                }
-            };
-            assert!(block_on(flag) <= 2);
-            goroutine.map(|goroutine| goroutine.join().unwrap());
-            thread.map(|thread| thread.join().unwrap());
+            match round % 3 {
+                0 => drop(gort::go(sets)),
+                1 => drop(thread::spawn(sets)),
+                _ => drop(Timer::after_func(Duration::from_micros(10), sets)),
+            }
+            // One of the last round's may have been late.
+            assert!(block_on(flag) <= 3);
         }
     });
 }
@@ -109,7 +112,6 @@ fn woken_by_a_goroutine_a_thread_or_a_timer() {
 fn woken_by_c() {
     extern "C" fn set(flag: *mut c_void) -> *mut c_void {
         // SAFETY: the box that was given away below.
-        #[allow(unsafe_code)]
         let flag = unsafe { Box::from_raw(flag.cast::<Flag>()) };
         flag.is_polled(1);
         flag.set();
@@ -119,7 +121,6 @@ fn woken_by_c() {
         let flag = Flag::default();
         let arg = Box::into_raw(Box::new(flag.clone())).cast();
         // SAFETY: `set` takes the box; the thread is joined.
-        #[allow(unsafe_code)]
         unsafe {
             let mut thread = 0;
             assert_eq!(libc::pthread_create(&mut thread, std::ptr::null(), set, arg), 0);
@@ -136,8 +137,9 @@ fn woken_while_it_is_polled() {
         let mut polls = 0;
         let twice = poll_fn(|context| {
             polls += 1;
+            let kept = context.waker().clone();
             context.waker().wake_by_ref();
-            context.waker().clone().wake();
+            kept.wake();
             if polls == 3 { Poll::Ready(()) } else { Poll::Pending }
         });
         block_on(twice);
@@ -256,7 +258,7 @@ fn nested_deeply() {
             sleep(MS / 10).await;
             match depth {
                 0 => 0,
-                _ if depth % 3 == 0 => gort::ffi::call_with(|| down(depth - 1)) + 1,
+                _ if depth.is_multiple_of(3) => gort::ffi::call_with(|| down(depth - 1)) + 1,
                 _ => down(depth - 1) + 1,
             }
         })
