@@ -3,6 +3,10 @@
 //!
 //! `parker.rs` is the runtime's own.
 //!
+//! Shown to fail: any ordering of the word one weaker, a wake-up left out when there is one already, or a
+//! thread's that is not sent: "deadlock", or "Causality violation". A word that keeps what was told, or a futex
+//! that is not set back: too many branches, for nobody waits any more.
+//!
 //! # Safety
 //!
 //! What the included file relies on; what a model makes is leaked.

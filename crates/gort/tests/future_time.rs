@@ -1,4 +1,10 @@
 //! Futures that wait for time: never early, on any executor, and gone when dropped.
+//!
+//! # Safety
+//!
+//! A waker of [`SLOW`] has no data.
+
+#![allow(unsafe_code)]
 
 mod support;
 
@@ -7,9 +13,10 @@ use gort::future::{block_on, go, interval, sleep, sleep_until, timeout};
 use gort::time::Elapsed;
 use std::future::{Future, pending, poll_fn, ready};
 use std::pin::pin;
+use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::{Duration, Instant};
 use support::{all, matrix, mixed, panics, serial, watchdog};
 
@@ -113,10 +120,43 @@ fn dropped_and_gone() {
         while Arc::strong_count(&count) > 2 || gort::runtime::num_goroutine() > goroutines {
             gort::gosched();
         }
-        let woken = count.0.load(Ordering::Relaxed);
+        // A timer that fires starts a goroutine.
+        let before = (count.0.load(Ordering::Relaxed), gort::runtime::stats().spawned);
         gort::time::sleep(30 * MS);
-        assert_eq!(count.0.load(Ordering::Relaxed), woken);
+        assert_eq!((count.0.load(Ordering::Relaxed), gort::runtime::stats().spawned), before);
     });
+}
+
+/// Wakers that take some time to clone.
+static SLOW: RawWakerVTable = RawWakerVTable::new(
+    |data| {
+        gort::time::sleep(5 * MS);
+        RawWaker::new(data, &SLOW)
+    },
+    |_| (),
+    |_| (),
+    |_| (),
+);
+
+/// The time comes, and the last waker is woken, while another is being left.
+#[test]
+fn polled_when_its_time_comes() {
+    everywhere(|| {
+        let mut nap = pin!(sleep(2 * MS));
+        let first = nap.as_mut().poll(&mut Context::from_waker(Waker::noop()));
+        // SAFETY: see the module.
+        let slow = unsafe { Waker::from_raw(RawWaker::new(ptr::null(), &SLOW)) };
+        let second = nap.as_mut().poll(&mut Context::from_waker(&slow));
+        assert!(first.is_ready() || second.is_ready());
+    });
+}
+
+#[test]
+fn goes_anywhere() {
+    fn goes<T: Send + Sync + Unpin + 'static>() {}
+    goes::<gort::future::Sleep>();
+    goes::<gort::future::Interval>();
+    goes::<gort::future::Ready<std::net::TcpStream>>();
 }
 
 #[test]
@@ -189,12 +229,12 @@ fn ticks() {
             ticks.tick().await;
             assert!(ticks.tick().await >= late + 5 * MS);
         });
-    });
-    assert!(panics(|| interval(Duration::ZERO)).contains("must not be zero"));
-    let mut far = interval(Duration::MAX);
-    block_on(async {
-        far.tick().await;
-        assert_eq!(timeout(MS, far.tick()).await, Err(Elapsed));
+        assert!(panics(|| interval(Duration::ZERO)).contains("must not be zero"));
+        let mut far = interval(Duration::MAX);
+        block_on(async {
+            far.tick().await;
+            assert_eq!(timeout(MS, far.tick()).await, Err(Elapsed));
+        });
     });
 }
 

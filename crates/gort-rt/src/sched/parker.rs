@@ -97,8 +97,7 @@ impl Parker {
         if !self.enter(THREAD) {
             return false;
         }
-        // Acquire: with the Release in `unpark`.
-        while self.futex.load(Ordering::Acquire) == 0 {
+        while self.futex.load(Ordering::Relaxed) == 0 {
             let _ = futex_wait(&self.futex, 0, None);
         }
         true
@@ -116,8 +115,8 @@ impl Parker {
         match self.word.swap(TOLD, Ordering::AcqRel) {
             NIL | TOLD => {}
             THREAD => {
-                // Release: with the Acquire in `wait`.
-                self.futex.store(1, Ordering::Release);
+                // Relaxed: the two swaps of the word are in order, for this one has found the thread.
+                self.futex.store(1, Ordering::Relaxed);
                 let _ = futex_wake(&self.futex, 1);
             }
             gp => {
