@@ -36,7 +36,7 @@ const TOLD: usize = 1;
 const THREAD: usize = 2;
 
 /// See the module. One party waits at a time.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Parker {
     word: AtomicUsize,
     /// Not 0 when the thread that waits is to go on.

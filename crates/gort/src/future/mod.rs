@@ -15,7 +15,7 @@
 //! assert_eq!(block_on(timeout(Duration::from_secs(60), both)), Ok(42));
 //! ```
 //!
-//! The other way round, a [`JoinHandle`](crate::JoinHandle) is a future, [`go`] makes a goroutine of one,
+//! The other way round, a [`JoinHandle`] is a future, [`go`] makes a goroutine of one,
 //! [`readable`] and [`writable`] wait for descriptors, and [`sleep`], [`timeout`] and [`interval`] for time.
 //! These can be polled by any executor on any thread.
 //!
