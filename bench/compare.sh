@@ -11,7 +11,7 @@ if [[ ${#workloads[@]} == 0 ]]; then
     workloads=(burst join yield skynet rawsyscall syscall block ccall callback
         pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
         timeradd timerfire timerreset sleep sleephogs echo100 echo5000
-        readfile statfile)
+        readfile statfile blockon oneshot)
 fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}

@@ -7,6 +7,7 @@ mod calls;
 mod channels;
 mod echo;
 mod files;
+mod futures;
 mod go;
 mod locks;
 mod may_peer;

@@ -9,8 +9,9 @@ use tokio::task::yield_now;
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
-    if let Some(nanos) = crate::echo::run_tokio(workload) {
-        return Some(nanos);
+    let apart = crate::echo::run_tokio(workload).or_else(|| crate::futures::run_tokio(workload));
+    if apart.is_some() {
+        return apart;
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(procs()).build().ok()?;

@@ -34,6 +34,7 @@ pub use sched::completion::{Completed, Completion, Detached};
 pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
+pub use sched::parker::Parker;
 pub use sched::pin::pinned;
 pub use sched::preempt::{SIGNAL, on_signal};
 pub use sched::spawn::{Spawn, newproc, release};

@@ -21,6 +21,7 @@ pub mod context;
 mod debug;
 pub mod ffi;
 pub mod fs;
+pub mod future;
 mod goexit;
 mod host;
 pub mod io;

@@ -15,6 +15,7 @@ use super::status::StatusWord;
 use crate::host::Room;
 use crate::prim::{AtomicU64, Link, Ordering, Word};
 use crate::sched::completion::Completion;
+use crate::sched::parker::Parker;
 use crate::stack::Slot;
 use crate::timer::Timer;
 use core::cell::UnsafeCell;
@@ -81,6 +82,8 @@ pub struct G {
     pub(crate) waiter: Word,
     /// Its end, and who holds it: itself and its handle.
     pub(crate) done: Completion,
+    /// Where it waits for futures. A waker of an earlier life's may tell it something.
+    pub(crate) parker: Parker,
     payload: Payload,
 }
 
@@ -131,6 +134,7 @@ impl G {
             alarm: Link::none(),
             waiter: Word::new(0),
             done: Completion::new(),
+            parker: Parker::new(),
             payload: Payload(UnsafeCell::new([MaybeUninit::uninit(); PAYLOAD])),
         }
     }
@@ -139,6 +143,12 @@ impl G {
     #[inline]
     pub fn done(&self) -> &Completion {
         &self.done
+    }
+
+    /// Where it waits for futures.
+    #[inline]
+    pub fn parker(&self) -> &Parker {
+        &self.parker
     }
 
     /// Room for [`PAYLOAD`] bytes, so that what a goroutine runs and results in needs no memory of its

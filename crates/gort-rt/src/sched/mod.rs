@@ -51,6 +51,7 @@ pub(crate) mod keeper;
 pub(crate) mod lockm;
 pub(crate) mod own;
 pub(crate) mod park;
+pub(crate) mod parker;
 pub(crate) mod pin;
 pub(crate) mod preempt;
 pub(crate) mod rand;

@@ -73,6 +73,8 @@ pub enum WaitReason {
     Sleep,
     /// For a descriptor to be ready.
     IoWait,
+    /// For a future to be woken.
+    Future,
 }
 
 /// The goroutine this runs on; it is one.

@@ -89,6 +89,7 @@ pub(crate) mod park {
         RwMutexRLock,
         CondWait,
         IoWait,
+        Future,
     }
 
     pub(crate) fn gopark(commit: fn(&'static G, usize) -> bool, arg: usize, reason: WaitReason) {
