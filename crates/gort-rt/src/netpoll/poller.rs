@@ -37,6 +37,7 @@ use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::obj::m::M;
 use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, set_timerslack};
+use crate::sched::state::SCHED;
 use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::types::{
     BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
@@ -170,6 +171,9 @@ impl Poller {
 
     /// Puts a descriptor in. What it is ready for already is an event.
     pub(super) fn add(&self, descriptor: impl AsFd, tag: u64) -> Result<(), Errno> {
+        if SCHED.is_forked() {
+            return Err(Errno::EPERM);
+        }
         let epoll = self.init()?;
         // SeqCst: before the P's status is looked at, as who makes a P idle has it the other way round.
         self.count.fetch_add(1, Ordering::SeqCst);
@@ -183,9 +187,11 @@ impl Poller {
         added
     }
 
-    /// Takes it out.
+    /// Takes it out. Not in a child that was forked: there, the queue is the parent's.
     pub(super) fn remove(&self, descriptor: impl AsFd) {
-        if let Some(epoll) = fd(&self.epoll) {
+        if let Some(epoll) = fd(&self.epoll)
+            && !SCHED.is_forked()
+        {
             let _ = raw::epoll_ctl(epoll, EpollOp::DELETE, descriptor, None);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
