@@ -2,16 +2,18 @@
 
 mod support;
 
-use gort::net::{TcpListener, TcpStream};
+use gort::net::{TcpListener, TcpStream, UnixStream};
 use std::io::{Read, Write};
-use std::net;
+use std::net::SocketAddr;
+use std::os::unix::net;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use support::net::Rng;
-use support::{PROCS, serial, settle, watchdog};
+use support::{PROCS, all, serial, settle, watchdog};
 
 /// A listener's address, whose connections are sent back what comes.
-fn echo() -> net::SocketAddr {
+fn echo() -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let addr = listener.local_addr().unwrap();
     gort::go(move || {
@@ -40,30 +42,36 @@ fn answers(mut stream: impl Read + Write) {
 fn many_at_once() {
     let _one = serial();
     let _watchdog = watchdog();
-    for procs in [1, 2] {
-        gort::runtime::gomaxprocs(Some(16));
-        let addr = echo();
-        let streams: Vec<_> = (0..500).map(|_| net::TcpStream::connect(addr).unwrap()).collect();
-        (0..3).for_each(|_| streams.iter().for_each(answers));
-        gort::runtime::gomaxprocs(Some(procs));
-        for round in 0..3 {
-            // Nobody looks meanwhile, and then somebody does.
-            let hogs: Vec<_> = (0..procs)
-                .map(|_| {
-                    gort::go(|| {
-                        support::spin(if cfg!(debug_assertions) { 5_000_000 } else { 50_000_000 })
-                    })
-                })
-                .collect();
-            streams.iter().for_each(|mut stream| stream.write_all(&[round; 8]).unwrap());
-            for mut stream in &streams {
-                let mut answer = [0; 8];
-                stream.read_exact(&mut answer).unwrap();
-                assert_eq!(answer, [round; 8]);
-            }
-            hogs.into_iter().for_each(|hog| hog.join().unwrap());
+    gort::runtime::gomaxprocs(Some(2));
+    let pair = || {
+        let (there, here) = net::UnixStream::pair().unwrap();
+        (there, UnixStream::from_std(here).unwrap())
+    };
+    let ((mut first, one), (there, many)) = (pair(), pair());
+    let running = AtomicUsize::new(0);
+    let readers = Mutex::new(Vec::new());
+    // Two that run at the same time have a P each.
+    all(2, |_| {
+        running.fetch_add(1, Ordering::Relaxed);
+        while running.load(Ordering::Relaxed) != 2 {
+            std::hint::spin_loop();
         }
-    }
+        let own: Vec<_> = (0..300)
+            .map(|i| {
+                let mut here = if i == 0 { &one } else { &many }.try_clone().unwrap();
+                gort::go(move || std::io::copy(&mut here, &mut std::io::sink()).unwrap())
+            })
+            .collect();
+        readers.lock().unwrap().extend(own);
+    });
+    drop((one, many));
+    gort::runtime::gomaxprocs(Some(1));
+    // Who has slept for the other P sleeps there no more.
+    first.write_all(b"one").unwrap();
+    std::thread::sleep(Duration::from_millis(20));
+    drop((first, there));
+    let readers = readers.into_inner().unwrap();
+    assert_eq!(readers.into_iter().map(|reader| reader.join().unwrap()).sum::<u64>(), 3);
 }
 
 /// All the time, under way.
