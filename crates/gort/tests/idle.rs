@@ -2,15 +2,18 @@
 
 mod support;
 
+use gort::net::TcpListener;
 use gort::syscall::types::{PipeFlags, Timespec};
 use gort::syscall::{self, nanosleep, pipe2, raw};
 use gort_rt::{Completed, Completion};
 use std::collections::BTreeMap;
+use std::io::{Read, Write};
+use std::net;
 use std::sync::Arc;
 use std::time::Duration;
 use support::hogs::{Hog, all_progress, among, turn};
 use support::storm::threads;
-use support::{Child, all, is_child, serial, stderr, stdout};
+use support::{Child, all, is_child, serial, spin, stderr, stdout};
 
 /// How often each thread but this has been switched to.
 fn switches() -> BTreeMap<i32, u64> {
@@ -76,6 +79,60 @@ fn an_idle_program_sleeps() {
         assert_eq!(syscall::write(&pipe.writer, &[0; 40]), Ok(40));
         waiting.into_iter().for_each(|one| one.join().unwrap());
         quiet("when all are over");
+    })
+    .run();
+    if !is_child() {
+        println!("{}", stdout(&output));
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// Connections, one end of each with a goroutine that sends back what comes.
+fn connections(count: usize) -> Vec<net::TcpStream> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let addr = listener.local_addr().unwrap();
+    let connect = |_| {
+        let there = net::TcpStream::connect(addr).unwrap();
+        let (mut here, _) = listener.accept().unwrap();
+        gort::go(move || {
+            let mut buf = [0; 64];
+            while let Ok(got @ 1..) = here.read(&mut buf) {
+                // For long enough that all Ps take part.
+                spin(1_000_000);
+                here.write_all(&buf[..got]).unwrap();
+            }
+        });
+        there
+    };
+    (0..count).map(connect).collect()
+}
+
+fn all_answer(streams: &[net::TcpStream]) {
+    streams.iter().for_each(|mut stream| stream.write_all(b"ping").unwrap());
+    for mut stream in streams {
+        let mut answer = [0; 4];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"ping");
+    }
+}
+
+/// Also when the Ps in whose queues the sockets are do not exist any more, or again.
+#[test]
+fn an_idle_program_with_sockets_sleeps() {
+    let _one = serial();
+    let output = Child::new("sockets", || {
+        gort::runtime::gomaxprocs(Some(16));
+        let streams = connections(64);
+        (0..10).for_each(|_| all_answer(&streams));
+        quiet("with 16");
+        for procs in [2, 1, 16] {
+            gort::runtime::gomaxprocs(Some(procs));
+            quiet("with other Ps");
+            // The others stay where they are.
+            all_answer(&streams[..16]);
+            quiet("after work");
+        }
+        all_answer(&streams);
     })
     .run();
     if !is_child() {

@@ -6,8 +6,8 @@ use gort::fs::{File, OpenOptions};
 use gort::io::{PipeReader, PipeWriter, copy, pipe};
 use gort::net::{TcpListener, TcpStream, UnixStream};
 use gort::runtime::stats;
-use gort_sys::raw::{fcntl_getfl, fcntl_getpipe_sz, ioctl_fionread};
-use gort_sys::types::OFlags;
+use gort_sys::raw::{self, fcntl_getfl, fcntl_getpipe_sz, ioctl_fionread};
+use gort_sys::types::{OFlags, PipeFlags};
 use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
@@ -56,6 +56,23 @@ fn pipes() {
         let (reader, mut writer) = pipe().unwrap();
         drop(reader);
         assert_eq!(writer.write(b"x").unwrap_err().kind(), ErrorKind::BrokenPipe);
+    });
+}
+
+/// A pipe of packets: a read takes one at most.
+#[test]
+fn packets() {
+    everywhere(|| {
+        let pipe = raw::pipe2(PipeFlags::CLOEXEC | PipeFlags::DIRECT).unwrap();
+        for i in 0..10 {
+            assert_eq!(raw::write(&pipe.writer, &[i; 3]), Ok(3));
+        }
+        let mut reader = PipeReader::from_std(pipe.reader.into()).unwrap();
+        for i in 0..10 {
+            let mut buf = [0; 8];
+            assert_eq!(reader.read(&mut buf).unwrap(), 3);
+            assert_eq!(buf[..3], [i; 3]);
+        }
     });
 }
 

@@ -1,4 +1,10 @@
-//! Too many descriptors, descriptors left behind, and the end of the program.
+//! Too many descriptors, descriptors left behind, and the end of the program, or of a child that was forked.
+//!
+//! # Safety
+//!
+//! A child that was forked does what its parent could do there, and ends.
+
+#![allow(unsafe_code)]
 
 mod support;
 
@@ -9,6 +15,7 @@ use gort_sys::types::{Resource, Rlimit};
 use std::io::{Read, Write};
 use std::net;
 use std::os::fd::{AsFd, OwnedFd};
+use std::time::Duration;
 use support::net::{descriptors, none_left, start};
 use support::{Child, is_child, matrix, serial, stderr};
 
@@ -67,7 +74,7 @@ fn sockets_left_open() {
                 let addr = listener.local_addr().unwrap();
                 let mut stream = TcpStream::connect(addr).unwrap();
                 let (there, _) = listener.accept().unwrap();
-                there.set_read_timeout(Some(std::time::Duration::from_secs(1000))).unwrap();
+                there.set_read_timeout(Some(Duration::from_secs(1000))).unwrap();
                 gort::go(move || listener.accept());
                 gort::go(move || stream.write_all(&vec![0; 64 << 20]));
                 let udp = UdpSocket::bind("127.0.0.1:0").unwrap();
@@ -130,5 +137,40 @@ fn not_a_socket() {
         let file = std::fs::File::open("/proc/self/exe").unwrap();
         assert!(TcpStream::from_std(OwnedFd::from(file).into()).is_err());
         none_left(before);
+    });
+}
+
+/// A child that was forked, and lets go of what it has inherited, has the queues of its parent.
+#[test]
+fn a_forked_child_lets_go() {
+    matrix(|_| {
+        let listener = net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let mut peer = net::TcpStream::connect(addr).unwrap();
+        let (stream, _) = listener.accept().unwrap();
+        let (mut stream, closed) =
+            (TcpStream::from_std(stream).unwrap(), TcpStream::connect(addr).unwrap());
+        // SAFETY: the child drops these two, and ends.
+        let child = unsafe { libc::fork() };
+        assert!(child >= 0);
+        if child == 0 {
+            let done = closed.close().is_ok();
+            drop(closed);
+            drop(stream);
+            // SAFETY: takes any number.
+            unsafe { libc::_exit(i32::from(!done)) }
+        }
+        let mut status = 0;
+        // SAFETY: `status` is written.
+        assert_eq!(unsafe { libc::waitpid(child, &mut status, 0) }, child);
+        assert_eq!(status, 0);
+        let other = gort::go(move || {
+            gort::time::sleep(Duration::from_millis(5));
+            peer.write_all(b"still").unwrap();
+        });
+        let mut buf = [0; 5];
+        stream.read_exact(&mut buf).unwrap();
+        other.join().unwrap();
+        drop(closed);
     });
 }

@@ -20,9 +20,13 @@
 //! has one started, and whoever registers the first descriptor with an idle P, too (`keeper::see_to`). If all that
 //! fails, sysmon finds out: it does not go into its deep sleep while a queue is in use that nobody watches.
 //!
+//! The queue of a P that is not in use any more has no M to sleep in it. It is a *ward* of P 0's: an entry in
+//! that one's queue, which is ready when it is, until its P is back. Its descriptors leave it when they are next
+//! waited for.
+//!
 //! # Safety
 //!
-//! Events carry what [`PollDesc::tag`] has made, or [`BREAK`].
+//! Events carry what [`PollDesc::tag`] has made, or [`BREAK`], or the address of a P's queue and [`WARD`].
 
 #![allow(unsafe_code)]
 
@@ -33,6 +37,7 @@ use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::obj::m::M;
 use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, set_timerslack};
+use crate::sched::state::SCHED;
 use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::types::{
     BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
@@ -45,6 +50,9 @@ const BATCH: usize = 128;
 
 /// The event of who interrupts a sleeper: no address.
 const BREAK: u64 = 1;
+
+/// In the event of a ward, with its address: no [`PollDesc`]'s has this bit.
+const WARD: u64 = 2;
 
 /// So many descriptors are not many.
 const SLACK: u32 = 16;
@@ -68,6 +76,8 @@ pub(crate) struct Poller {
     count: AtomicU32,
     /// When somebody has looked last.
     last: AtomicU64,
+    /// Whether it is a ward. Changed while the world is stopped.
+    ward: AtomicU32,
     /// The CPU of who did, plus one.
     pub(crate) cpu: Word,
     /// The M that sleeps in it in order to take the P. Under the scheduler's lock.
@@ -93,6 +103,7 @@ impl Poller {
             interrupted: AtomicU32::new(0),
             count: AtomicU32::new(0),
             last: AtomicU64::new(0),
+            ward: AtomicU32::new(0),
             cpu: Word::new(0),
             sleeper: Link::none(),
             inside: Word::new(0),
@@ -131,11 +142,38 @@ impl Poller {
 
     /// Whether it is in use and there is nobody who sleeps in it. Under the scheduler's lock, or roughly.
     pub(crate) fn is_unwatched(&self) -> bool {
-        self.is_used() && self.sleeper.is_none()
+        self.is_used() && self.sleeper.is_none() && !self.is_ward()
+    }
+
+    /// Whether who looks at P 0's looks at this one.
+    pub(crate) fn is_ward(&self) -> bool {
+        self.ward.load(Ordering::Relaxed) != 0
+    }
+
+    /// Makes `other` a ward of this one, whose P stays. If that cannot be, it is left to sysmon.
+    pub(crate) fn take_in(&self, other: &'static Poller) {
+        let tag = core::ptr::from_ref(other).expose_provenance() as u64 | WARD;
+        if let Some(epoll) = fd(&other.epoll)
+            && self.add(epoll, tag).is_ok()
+        {
+            other.ward.store(1, Ordering::Relaxed);
+        }
+    }
+
+    /// `other`'s P is back.
+    pub(crate) fn let_go(&self, other: &Poller) {
+        if other.ward.swap(0, Ordering::Relaxed) != 0
+            && let Some(epoll) = fd(&other.epoll)
+        {
+            self.remove(epoll);
+        }
     }
 
     /// Puts a descriptor in. What it is ready for already is an event.
     pub(super) fn add(&self, descriptor: impl AsFd, tag: u64) -> Result<(), Errno> {
+        if SCHED.is_forked() {
+            return Err(Errno::EPERM);
+        }
         let epoll = self.init()?;
         // SeqCst: before the P's status is looked at, as who makes a P idle has it the other way round.
         self.count.fetch_add(1, Ordering::SeqCst);
@@ -149,9 +187,11 @@ impl Poller {
         added
     }
 
-    /// Takes it out.
+    /// Takes it out. Not in a child that was forked: there, the queue is the parent's.
     pub(super) fn remove(&self, descriptor: impl AsFd) {
-        if let Some(epoll) = fd(&self.epoll) {
+        if let Some(epoll) = fd(&self.epoll)
+            && !SCHED.is_forked()
+        {
             let _ = raw::epoll_ctl(epoll, EpollOp::DELETE, descriptor, None);
             self.count.fetch_sub(1, Ordering::Relaxed);
         }
@@ -184,7 +224,13 @@ impl Poller {
 
     fn wait(&self, timeout: Option<&Timespec>, sleeper: bool) -> Queue<G> {
         let ready = Queue::new();
-        let Some(epoll) = fd(&self.epoll) else { return ready };
+        self.take(&ready, timeout, sleeper);
+        ready
+    }
+
+    /// Adds to `ready`. How many events there were.
+    fn take(&self, ready: &Queue<G>, timeout: Option<&Timespec>, sleeper: bool) -> usize {
+        let Some(epoll) = fd(&self.epoll) else { return 0 };
         let mut events = [EpollEvent::default(); BATCH];
         // EINTR, or a timeout: the caller finds out what there is to do.
         let count = raw::epoll_pwait2(epoll, &mut events, timeout, None).unwrap_or(0);
@@ -198,19 +244,28 @@ impl Poller {
                 }
                 continue;
             }
+            if data & WARD != 0 {
+                let at = core::ptr::with_exposed_provenance::<Poller>((data & !WARD) as usize);
+                // SAFETY: what `take_in` has registered; Ps are never freed.
+                let ward = unsafe { &*at };
+                // To the last one: its own event is edge-triggered.
+                let now = Timespec { sec: 0, nsec: 0 };
+                while ward.take(ready, Some(&now), false) == BATCH {}
+                continue;
+            }
             // SAFETY: what `add` has registered.
             let Some(desc) = (unsafe { PollDesc::of(data) }) else { continue };
             let broken = what.intersects(EpollFlags::HUP | EpollFlags::ERR);
             // Of a read that ends at urgent data no event says that there is more behind.
             let ended = broken || what.intersects(EpollFlags::RDHUP | EpollFlags::PRI);
             if ended || what.intersects(EpollFlags::IN) {
-                wake(&ready, desc.ready(Direction::Read, ended));
+                wake(ready, desc.ready(Direction::Read, ended));
             }
             if broken || what.intersects(EpollFlags::OUT) {
-                wake(&ready, desc.ready(Direction::Write, broken));
+                wake(ready, desc.ready(Direction::Write, broken));
             }
         }
-        ready
+        count
     }
 
     /// Has the one that is in here come out. Go: `netpollBreak`.

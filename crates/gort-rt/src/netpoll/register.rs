@@ -101,7 +101,8 @@ impl PollDesc {
         {
             let _one = self.setting.lock();
             // In both for a moment: what happens then is an event in one of them at least.
-            if !self.is_closing() && pp.poller.add(&descriptor, self.tag()).is_ok() {
+            let of_use = pp.status() != PStatus::Dead && !self.is_closing();
+            if of_use && pp.poller.add(&descriptor, self.tag()).is_ok() {
                 p(self.home.get()).poller.remove(&descriptor);
                 self.home.set(pp.id.get());
             }

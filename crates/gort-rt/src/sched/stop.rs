@@ -171,6 +171,9 @@ pub(super) fn procresize(count: usize) -> Result<(), Errno> {
         };
         if pp.status() == PStatus::Dead {
             pp.timers.open();
+            if let Some(heir) = SCHED.allp[0].get() {
+                heir.poller.let_go(&pp.poller);
+            }
             pp.set_status(PStatus::Stopped);
         }
     }
@@ -186,11 +189,12 @@ pub(super) fn procresize(count: usize) -> Result<(), Errno> {
     Ok(())
 }
 
-/// What `pp` had goes to everybody; its timers to `heir`.
+/// What `pp` had goes to everybody; its timers, and who looks for its events, to `heir`.
 fn bury(pp: &'static P, heir: &'static P) {
     if pp.timers.close(&heir.timers).is_err() {
         throw("no memory for the timers of a P that is not in use any more");
     }
+    heir.poller.take_in(&pp.poller);
     crate::timer::abandon(pp);
     let mut lists = SCHED.lock();
     while let Some((gp, _)) = pp.runq.get() {

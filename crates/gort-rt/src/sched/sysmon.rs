@@ -268,7 +268,7 @@ fn look(now: u64) -> Found {
 /// Looks for events where nobody else has for too long. Within how many nanoseconds to look again.
 fn overlooked(now: u64) -> u64 {
     let mut within = LONGEST;
-    for pp in SCHED.all_ps().filter(|pp| pp.poller.is_used()) {
+    for pp in SCHED.all_ps().filter(|pp| pp.poller.is_used() && !pp.poller.is_ward()) {
         if pp.status() == PStatus::Idle && !pp.poller.sleeper.is_none() {
             continue;
         }

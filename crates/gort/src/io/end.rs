@@ -38,13 +38,14 @@ impl End {
         Ok(End(Polled::new(self.0.io().try_clone()?)?))
     }
 
+    // Reads may be shorter than what there is (packets, the lines of a terminal): so the next does not wait
+    // without a look.
     pub(crate) fn read(&self, buf: &mut [u8]) -> io::Result<usize> {
-        self.0.read_stream(buf.len(), |mut io| io.read(buf))
+        self.0.read(|mut io| io.read(buf))
     }
 
     pub(crate) fn read_vectored(&self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-        let most = bufs.iter().map(|buf| buf.len()).sum();
-        self.0.read_stream(most, |mut io| io.read_vectored(bufs))
+        self.0.read(|mut io| io.read_vectored(bufs))
     }
 
     pub(crate) fn write(&self, buf: &[u8]) -> io::Result<usize> {
