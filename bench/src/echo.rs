@@ -216,7 +216,7 @@ fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
                 Err(error) => panic!("{error}"),
             };
-            if i % 2 == 0 {
+            if i.is_multiple_of(2) {
                 left[i] -= 1;
                 if left[i] == 0 {
                     open -= 1;

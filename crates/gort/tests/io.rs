@@ -4,7 +4,7 @@ mod support;
 
 use gort::fs::{File, OpenOptions};
 use gort::io::{PipeReader, PipeWriter, copy, pipe};
-use gort::net::{TcpListener, TcpStream};
+use gort::net::{TcpListener, TcpStream, UnixStream};
 use gort::runtime::stats;
 use gort_sys::raw::{fcntl_getfl, fcntl_getpipe_sz, ioctl_fionread};
 use gort_sys::types::OFlags;
@@ -16,11 +16,7 @@ use support::{all, matrix, on_one_p, serial, settle, watchdog};
 
 /// On goroutines under each GOMAXPROCS, then on an ordinary thread; descriptors are counted.
 fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| {
-        // The poller's own are there.
-        drop(pipe().unwrap());
-        leaks_nothing(&test);
-    });
+    matrix(|_| leaks_nothing(&test));
     let _one = serial();
     let _watchdog = watchdog();
     leaks_nothing(test);
@@ -166,6 +162,7 @@ fn copies(data: &[u8]) {
     both(fed(Box::new(here)), || assert_eq!(copy(&mut there, &mut &append).unwrap(), len));
     assert!(std::fs::read(&target).unwrap() == [data, data].concat());
     for_streams(data, connection());
+    for_streams(data, UnixStream::pair().unwrap());
 
     // From a pipe.
     let (mut reader, writer) = pipe().unwrap();

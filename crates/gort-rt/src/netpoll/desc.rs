@@ -191,7 +191,7 @@ impl PollDesc {
     ///
     /// See [`Unready`].
     pub fn wait(&'static self, of: Direction, descriptor: impl AsFd) -> Result<(), Unready> {
-        if of == Direction::Read && self.follows.get() == 0 {
+        if of == Direction::Read {
             self.come_along(descriptor);
         }
         self.half(of).side.wait(|| self.check(of))

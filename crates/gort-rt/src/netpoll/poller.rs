@@ -46,6 +46,9 @@ const BATCH: usize = 128;
 /// The event of who interrupts a sleeper: no address.
 const BREAK: u64 = 1;
 
+/// So many descriptors are not many.
+const SLACK: u32 = 16;
+
 /// For how long nobody may have looked before sysmon does, in nanoseconds.
 pub(crate) const GAP: u64 = 500_000;
 
@@ -119,6 +122,11 @@ impl Poller {
     #[inline(always)]
     pub(crate) fn is_used(&self) -> bool {
         self.count.load(Ordering::Relaxed) != 0
+    }
+
+    /// Whether it has many more descriptors than `other`.
+    pub(super) fn is_crowded(&self, other: &Poller) -> bool {
+        self.count.load(Ordering::Relaxed) > 2 * other.count.load(Ordering::Relaxed) + SLACK
     }
 
     /// Whether it is in use and there is nobody who sleeps in it. Under the scheduler's lock, or roughly.

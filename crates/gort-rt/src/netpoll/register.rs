@@ -59,9 +59,12 @@ impl PollDesc {
     }
 
     /// What is read here arrives on this CPU: whoever waits for it is to go on there, with the P whose M was
-    /// last seen on it. For those whose other end does not follow them.
+    /// last seen on it, unless that has many more than where it is. For those whose other end does not follow
+    /// them.
     pub fn arrives_on(&'static self, cpu: usize, descriptor: impl AsFd) {
+        let here = &p(self.home.get()).poller;
         let home = SCHED.ps().find(|pp| pp.poller.cpu.get() == cpu + 1);
+        let home = home.filter(|pp| !pp.poller.is_crowded(here));
         self.follows.set(usize::from(home.is_some()));
         if let Some(pp) = home {
             self.go_to(pp, descriptor);
@@ -75,7 +78,14 @@ impl PollDesc {
             if self.away.get() != 0 {
                 self.away.set(0);
             }
-        } else if self.away.bump() >= AWAY || p(self.home.get()).status() == PStatus::Dead {
+            return;
+        }
+        let home = p(self.home.get());
+        if home.status() == PStatus::Dead {
+            return self.go_to(pp, descriptor);
+        }
+        let may = self.follows.get() == 0 || home.poller.is_crowded(&pp.poller);
+        if may && self.away.bump() >= AWAY {
             self.go_to(pp, descriptor);
         }
     }

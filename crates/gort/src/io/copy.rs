@@ -7,7 +7,7 @@ use std::io::{self, Read, Write};
 /// Copies all that the reader has to the writer, and returns how many bytes that were. See
 /// [`std::io::copy`].
 ///
-/// What goes between gort's own files, TCP streams and pipes (or references to them, or [`Take`]s of
+/// What goes between gort's own files, TCP and Unix streams and pipes (or references to them, or [`Take`]s of
 /// readers of these kinds) stays in the kernel where that can do it: by copy_file_range(2) from file to
 /// file, sendfile(2) from a file elsewhere, else splice(2). A [`Take`]'s limit is lowered as by reading.
 ///

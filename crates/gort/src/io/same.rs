@@ -15,7 +15,7 @@
 use super::pipe::{PipeReader, PipeWriter};
 use super::port::{AsPort, Port};
 use crate::fs::File;
-use crate::net::TcpStream;
+use crate::net::{TcpStream, UnixStream};
 use crate::process::{ChildStderr, ChildStdin, ChildStdout};
 use std::any::TypeId;
 use std::io::Take;
@@ -96,10 +96,10 @@ fn lowered<T: AsPort + 'static, R: ?Sized>(it: &mut R, count: u64) -> bool {
 /// The first answer for one of the types that the kernel can read from, or write to.
 macro_rules! first {
     (reader $($call:tt)*) => {
-        first!(@ [File, TcpStream, PipeReader, ChildStdout, ChildStderr] $($call)*)
+        first!(@ [File, TcpStream, UnixStream, PipeReader, ChildStdout, ChildStderr] $($call)*)
     };
     (writer $($call:tt)*) => {
-        first!(@ [File, TcpStream, PipeWriter, ChildStdin] $($call)*)
+        first!(@ [File, TcpStream, UnixStream, PipeWriter, ChildStdin] $($call)*)
     };
     (@ [$($type:ty),*] |$t:ident| $ask:expr) => {
         $({

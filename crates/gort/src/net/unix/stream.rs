@@ -2,6 +2,7 @@
 
 use super::SocketAddr;
 use super::addr::{for_room, lower, of_path};
+use crate::io::{AsPort, Port};
 use crate::net::Shutdown;
 use crate::net::socket::{
     as_std, by_reference, fresh, recv, recv_vectored, send, send_vectored, socket, takeable, waits,
@@ -111,3 +112,9 @@ impl Write for &UnixStream {
 }
 
 by_reference!(UnixStream);
+
+impl AsPort for UnixStream {
+    fn port(&self) -> &dyn Port {
+        &self.0
+    }
+}
