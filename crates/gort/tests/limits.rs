@@ -8,6 +8,8 @@
 
 mod support;
 
+use gort_sys::raw;
+use gort_sys::types::PipeFlags;
 use std::io::ErrorKind;
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -197,6 +199,65 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
     let (out, err) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{:?} {out} {err}", output.status);
     assert!(out.contains("1 thread\n"), "{out}");
+}
+
+/// Those that there are sleep where they wait for sockets, each for a P of its own.
+#[test]
+fn without_more_threads_those_that_wait_for_sockets_work() {
+    let output = Child::new("sleepers", || {
+        gort::runtime::gomaxprocs(Some(1));
+        let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let accepted = gort::go(move || listener.accept().unwrap());
+        // Until it waits.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(8));
+        for _ in 0..50 {
+            assert_eq!(gort::run(|| gort::go(|| 1).join().unwrap()), 1);
+        }
+        drop(std::net::TcpStream::connect(addr).unwrap());
+        accepted.join().unwrap();
+    })
+    .env("GOMAXPROCS", 1)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// One that has slept for a P that there is no more.
+#[test]
+fn without_more_threads_those_of_ps_not_in_use_work() {
+    let output = Child::new("dead", || {
+        gort::runtime::gomaxprocs(Some(2));
+        let running = AtomicUsize::new(0);
+        let listeners = std::sync::Mutex::new(Vec::new());
+        // Two that run at the same time have a P each.
+        support::all(2, |_| {
+            running.fetch_add(1, Ordering::Relaxed);
+            while running.load(Ordering::Relaxed) != 2 {
+                std::hint::spin_loop();
+            }
+            let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listeners.lock().unwrap().push(listener);
+        });
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(1));
+        gort::run(|| {
+            let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
+            let writer = pipe.writer;
+            gort::go(move || raw::write(&writer, &[1]).unwrap());
+            // This holds the thread.
+            assert_eq!(gort::syscall::read(&pipe.reader, &mut [0; 1]), Ok(1));
+        });
+    })
+    .env("GOMAXPROCS", 2)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
 }
 
 #[test]
