@@ -10,7 +10,7 @@ mod support;
 
 use gort_sys::raw;
 use gort_sys::types::PipeFlags;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Write};
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use support::{Child, has_thrown, is_child, stderr, stdout};
@@ -218,6 +218,38 @@ fn without_more_threads_those_that_wait_for_sockets_work() {
         }
         drop(std::net::TcpStream::connect(addr).unwrap());
         accepted.join().unwrap();
+    })
+    .env("GOMAXPROCS", 1)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// Nor is there one to sleep for the P with whose queue a thread opens the first descriptor.
+#[test]
+fn without_more_threads_what_comes_is_found() {
+    let output = Child::new("unwatched", || {
+        let (go, gone) = std::sync::mpsc::channel::<std::os::unix::net::UnixStream>();
+        let writer = std::thread::spawn(move || {
+            let mut there = gone.recv().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            there.write_all(&[1]).unwrap();
+        });
+        gort::runtime::gomaxprocs(Some(1));
+        gort::run(|| ());
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(2));
+        // The only one sleeps for the other P from then on.
+        let listener = gort::run(|| gort::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        // Until nobody is awake.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut here = gort::net::UnixStream::from_std(here).unwrap();
+        go.send(there).unwrap();
+        here.read_exact(&mut [0; 1]).unwrap();
+        writer.join().unwrap();
+        drop(listener);
     })
     .env("GOMAXPROCS", 1)
     .run();
