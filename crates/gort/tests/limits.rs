@@ -129,9 +129,8 @@ fn stacks_that_cannot_be_are_errors() {
     assert_eq!(large.unwrap().join().unwrap(), 2);
 }
 
-/// From here on no thread of this process can start another: what RLIMIT_NPROC does to those who
-/// are not root, with the same error.
-fn refuse_threads() {
+/// From here on these calls fail.
+fn refuse(calls: [libc::c_long; 2], errno: i32) {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
@@ -139,10 +138,10 @@ fn refuse_threads() {
     let mut lines = [
         // The number of the call is first in what the filter sees.
         line(LOAD, 0, 0, 0),
-        line(EQUAL, 2, 0, libc::SYS_clone3 as u32),
-        line(EQUAL, 1, 0, libc::SYS_clone as u32),
+        line(EQUAL, 2, 0, calls[0] as u32),
+        line(EQUAL, 1, 0, calls[1] as u32),
         line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-        line(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32),
+        line(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
     ];
     let program = libc::sock_fprog { len: lines.len() as u16, filter: lines.as_mut_ptr() };
     // SAFETY: see the module.
@@ -156,6 +155,12 @@ fn refuse_threads() {
         );
         assert_eq!(done, 0, "seccomp filters are needed here");
     }
+}
+
+/// From here on no thread of this process can start another: what RLIMIT_NPROC does to those who
+/// are not root, with the same error.
+fn refuse_threads() {
+    refuse([libc::SYS_clone3, libc::SYS_clone], libc::EAGAIN);
     let refused = std::thread::Builder::new().spawn(|| ()).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
 }
@@ -286,6 +291,31 @@ fn without_more_threads_those_of_ps_not_in_use_work() {
         });
     })
     .env("GOMAXPROCS", 2)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// As on kernels before 5.11.
+#[test]
+fn sockets_without_epoll_pwait2() {
+    let output = Child::new("old", || {
+        refuse([libc::SYS_epoll_pwait2; 2], libc::ENOSYS);
+        gort::run(|| {
+            let (mut here, there) = gort::net::UnixStream::pair().unwrap();
+            let echo = gort::go(move || std::io::copy(&mut &there, &mut &there).unwrap());
+            for i in 0..20 {
+                here.write_all(&[i]).unwrap();
+                let mut answer = [0; 1];
+                here.read_exact(&mut answer).unwrap();
+                assert_eq!(answer, [i]);
+                gort::time::sleep(std::time::Duration::from_micros(100));
+            }
+            drop(here);
+            assert_eq!(echo.join().unwrap(), 20);
+        });
+    })
     .run();
     if !is_child() {
         assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
