@@ -8,7 +8,9 @@
 
 mod support;
 
-use std::io::ErrorKind;
+use gort_sys::raw;
+use gort_sys::types::PipeFlags;
+use std::io::{ErrorKind, Read, Write};
 use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use support::{Child, has_thrown, is_child, stderr, stdout};
@@ -127,9 +129,8 @@ fn stacks_that_cannot_be_are_errors() {
     assert_eq!(large.unwrap().join().unwrap(), 2);
 }
 
-/// From here on no thread of this process can start another: what RLIMIT_NPROC does to those who
-/// are not root, with the same error.
-fn refuse_threads() {
+/// From here on these calls fail.
+fn refuse(calls: [libc::c_long; 2], errno: i32) {
     const LOAD: u16 = (libc::BPF_LD | libc::BPF_W | libc::BPF_ABS) as u16;
     const EQUAL: u16 = (libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K) as u16;
     const RETURN: u16 = (libc::BPF_RET | libc::BPF_K) as u16;
@@ -137,10 +138,10 @@ fn refuse_threads() {
     let mut lines = [
         // The number of the call is first in what the filter sees.
         line(LOAD, 0, 0, 0),
-        line(EQUAL, 2, 0, libc::SYS_clone3 as u32),
-        line(EQUAL, 1, 0, libc::SYS_clone as u32),
+        line(EQUAL, 2, 0, calls[0] as u32),
+        line(EQUAL, 1, 0, calls[1] as u32),
         line(RETURN, 0, 0, libc::SECCOMP_RET_ALLOW),
-        line(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | libc::EAGAIN as u32),
+        line(RETURN, 0, 0, libc::SECCOMP_RET_ERRNO | errno as u32),
     ];
     let program = libc::sock_fprog { len: lines.len() as u16, filter: lines.as_mut_ptr() };
     // SAFETY: see the module.
@@ -154,6 +155,12 @@ fn refuse_threads() {
         );
         assert_eq!(done, 0, "seccomp filters are needed here");
     }
+}
+
+/// From here on no thread of this process can start another: what RLIMIT_NPROC does to those who
+/// are not root, with the same error.
+fn refuse_threads() {
+    refuse([libc::SYS_clone3, libc::SYS_clone], libc::EAGAIN);
     let refused = std::thread::Builder::new().spawn(|| ()).unwrap_err();
     assert_eq!(refused.raw_os_error(), Some(libc::EAGAIN));
 }
@@ -197,6 +204,122 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
     let (out, err) = (stdout(&output), stderr(&output));
     assert!(output.status.success(), "{:?} {out} {err}", output.status);
     assert!(out.contains("1 thread\n"), "{out}");
+}
+
+/// Those that there are sleep where they wait for sockets, each for a P of its own.
+#[test]
+fn without_more_threads_those_that_wait_for_sockets_work() {
+    let output = Child::new("sleepers", || {
+        gort::runtime::gomaxprocs(Some(1));
+        let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let addr = listener.local_addr().unwrap();
+        let accepted = gort::go(move || listener.accept().unwrap());
+        // Until it waits.
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(8));
+        for _ in 0..50 {
+            assert_eq!(gort::run(|| gort::go(|| 1).join().unwrap()), 1);
+        }
+        drop(std::net::TcpStream::connect(addr).unwrap());
+        accepted.join().unwrap();
+    })
+    .env("GOMAXPROCS", 1)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// Nor is there one to sleep for the P with whose queue a thread opens the first descriptor.
+#[test]
+fn without_more_threads_what_comes_is_found() {
+    let output = Child::new("unwatched", || {
+        let (go, gone) = std::sync::mpsc::channel::<std::os::unix::net::UnixStream>();
+        let writer = std::thread::spawn(move || {
+            let mut there = gone.recv().unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(50));
+            there.write_all(&[1]).unwrap();
+        });
+        gort::runtime::gomaxprocs(Some(1));
+        gort::run(|| ());
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(2));
+        // The only one sleeps for the other P from then on.
+        let listener = gort::run(|| gort::net::TcpListener::bind("127.0.0.1:0").unwrap());
+        // Until nobody is awake.
+        std::thread::sleep(std::time::Duration::from_millis(200));
+        let (here, there) = std::os::unix::net::UnixStream::pair().unwrap();
+        let mut here = gort::net::UnixStream::from_std(here).unwrap();
+        go.send(there).unwrap();
+        here.read_exact(&mut [0; 1]).unwrap();
+        writer.join().unwrap();
+        drop(listener);
+    })
+    .env("GOMAXPROCS", 1)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// One that has slept for a P that there is no more.
+#[test]
+fn without_more_threads_those_of_ps_not_in_use_work() {
+    let output = Child::new("dead", || {
+        gort::runtime::gomaxprocs(Some(2));
+        let running = AtomicUsize::new(0);
+        let listeners = std::sync::Mutex::new(Vec::new());
+        // Two that run at the same time have a P each.
+        support::all(2, |_| {
+            running.fetch_add(1, Ordering::Relaxed);
+            while running.load(Ordering::Relaxed) != 2 {
+                std::hint::spin_loop();
+            }
+            let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
+            listeners.lock().unwrap().push(listener);
+        });
+        std::thread::sleep(std::time::Duration::from_millis(20));
+        refuse_threads();
+        gort::runtime::gomaxprocs(Some(1));
+        gort::run(|| {
+            let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
+            let writer = pipe.writer;
+            gort::go(move || raw::write(&writer, &[1]).unwrap());
+            // This holds the thread.
+            assert_eq!(gort::syscall::read(&pipe.reader, &mut [0; 1]), Ok(1));
+        });
+    })
+    .env("GOMAXPROCS", 2)
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
+}
+
+/// As on kernels before 5.11.
+#[test]
+fn sockets_without_epoll_pwait2() {
+    let output = Child::new("old", || {
+        refuse([libc::SYS_epoll_pwait2; 2], libc::ENOSYS);
+        gort::run(|| {
+            let (mut here, there) = gort::net::UnixStream::pair().unwrap();
+            let echo = gort::go(move || std::io::copy(&mut &there, &mut &there).unwrap());
+            for i in 0..20 {
+                here.write_all(&[i]).unwrap();
+                let mut answer = [0; 1];
+                here.read_exact(&mut answer).unwrap();
+                assert_eq!(answer, [i]);
+                gort::time::sleep(std::time::Duration::from_micros(100));
+            }
+            drop(here);
+            assert_eq!(echo.join().unwrap(), 20);
+        });
+    })
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
+    }
 }
 
 #[test]

@@ -233,7 +233,7 @@ impl Poller {
         let Some(epoll) = fd(&self.epoll) else { return 0 };
         let mut events = [EpollEvent::default(); BATCH];
         // EINTR, or a timeout: the caller finds out what there is to do.
-        let count = raw::epoll_pwait2(epoll, &mut events, timeout, None).unwrap_or(0);
+        let count = epoll_wait(epoll, &mut events, timeout).unwrap_or(0);
         self.last.store(nanotime(), Ordering::Relaxed);
         for event in events.iter().take(count) {
             let (data, what) = (event.data, event.events);
@@ -297,6 +297,25 @@ impl Poller {
     /// For how long nobody has looked.
     pub(crate) fn overlooked_for(&self, now: u64) -> u64 {
         now.saturating_sub(self.last.load(Ordering::Relaxed))
+    }
+}
+
+/// Kernels before 5.11 have no nanoseconds here, and some sandboxes refuse them: then until the millisecond is
+/// over.
+fn epoll_wait(
+    epoll: BorrowedFd<'_>,
+    events: &mut [EpollEvent],
+    timeout: Option<&Timespec>,
+) -> Result<usize, Errno> {
+    match raw::epoll_pwait2(epoll, events, timeout, None) {
+        Err(Errno::ENOSYS | Errno::EPERM) => {
+            let millis = timeout.map_or(-1, |time| {
+                let rest = (time.nsec + 999_999) / 1_000_000;
+                time.sec.saturating_mul(1000).saturating_add(rest).min(i32::MAX.into()) as i32
+            });
+            raw::epoll_wait(epoll, events, millis)
+        }
+        result => result,
     }
 }
 

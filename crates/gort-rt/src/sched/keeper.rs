@@ -135,6 +135,17 @@ pub(crate) fn see_to(pp: &'static P) {
     }
 }
 
+/// `pp` is not in use any more: its sleeper is one among the idle Ms. The world is stopped.
+pub(crate) fn dismiss(pp: &'static P) {
+    let mut lists = SCHED.lock();
+    let Some(mp) = pp.poller.sleeper.get() else { return };
+    if lists.call(mp) {
+        SCHED.keeper_until.store(0, Ordering::Relaxed);
+    }
+    drop(lists);
+    rouse(mp);
+}
+
 /// Wakes `mp`, which has been called under the lock, whatever it sleeps in.
 pub(crate) fn rouse(mp: &'static M) {
     // Before it is woken: it may sleep in another then.
@@ -359,7 +370,7 @@ fn doze(mp: &'static M, until: Option<u64>, watched: Option<&'static P>) -> Doze
         acquirep(mp, pp);
     }
     netpoll::inject(&ready, pp);
-    // To look again, if it is without one: it was called as the keeper.
+    // To look again, if it is without one: it was called as the keeper, or dismissed.
     if pp.is_some() { Dozed::Owner } else { Dozed::Keeper }
 }
 

@@ -188,13 +188,20 @@ impl Lists {
         there
     }
 
-    /// An idle M and an idle P, if there is work in the global queue and both.
+    /// An idle M and an idle P, if there is work in the global queue and both. An M that sleeps for a P takes
+    /// that one.
     pub(crate) fn pair(&mut self) -> Option<(&'static M, &'static P)> {
-        if !self.queued() || self.idle_ms() == 0 {
+        if !self.queued() {
             return None;
         }
-        let pp = self.pidleget()?;
-        Some((self.mget()?, pp))
+        let pp = if self.idle_ms() != 0 {
+            self.pidleget()?
+        } else {
+            let pp = self.pidle.iter().find(|pp| !pp.poller.sleeper.is_none())?;
+            self.pidletake(pp);
+            pp
+        };
+        Some((self.mget_for(pp)?, pp))
     }
 
     /// To the end of the global queue. Go: `globrunqput`.

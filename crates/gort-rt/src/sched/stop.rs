@@ -195,6 +195,7 @@ fn bury(pp: &'static P, heir: &'static P) {
         throw("no memory for the timers of a P that is not in use any more");
     }
     heir.poller.take_in(&pp.poller);
+    keeper::dismiss(pp);
     crate::timer::abandon(pp);
     let mut lists = SCHED.lock();
     while let Some((gp, _)) = pp.runq.get() {

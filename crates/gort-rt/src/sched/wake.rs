@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::state::{Lists, SCHED};
-use super::{keeper, template, thread};
+use super::{keeper, sysmon, template, thread};
 use crate::lock::Guard;
 use crate::obj::m::M;
 use crate::obj::p::P;
@@ -130,7 +130,12 @@ fn do_without(mut lists: Guard<'_, Lists>, pp: &'static P, spinning: bool) {
     give_back(&mut lists, pp);
     // An M that has gone to sleep meanwhile has not seen what was queued here.
     let pair = lists.pair();
+    let left = pair.is_none() && lists.queued() || pp.poller.is_unwatched();
     drop(lists);
+    if left {
+        // If it is fast asleep; it stays awake as long as that is so.
+        sysmon::awaken();
+    }
     if let Some((mp, pp)) = pair {
         rouse(mp, pp, false);
     }

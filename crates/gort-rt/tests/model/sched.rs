@@ -94,6 +94,8 @@ pub(crate) mod sysmon {
 
     pub(crate) fn hurry() {}
 
+    pub(crate) fn awaken() {}
+
     pub(crate) fn hurry_until(when: u64) {
         if when < FAR {
             SCHED.sysmonnote.wakeup();
