@@ -33,6 +33,9 @@ use gort_sys::{Errno, raw};
 /// Looks which descriptors of `from`'s have become ready, and makes the goroutines runnable; `pp` is the P
 /// of the M that this runs on.
 pub(crate) fn poll(from: &'static P, pp: Option<&'static P>) {
+    if pp.is_some() {
+        from.poller.is_here();
+    }
     inject(&from.poller.look(), pp);
 }
 

@@ -78,7 +78,7 @@ pub(crate) struct Poller {
     last: AtomicU64,
     /// Whether it is a ward. Changed while the world is stopped.
     ward: AtomicU32,
-    /// The CPU of who did, plus one.
+    /// The CPU that the P's M was on when it looked last, plus one.
     pub(crate) cpu: Word,
     /// The M that sleeps in it in order to take the P. Under the scheduler's lock.
     pub(crate) sleeper: Link<M>,
@@ -197,12 +197,16 @@ impl Poller {
         }
     }
 
-    /// Whose descriptors have become ready. They are the caller's to ready. Go: `netpoll`.
-    pub(crate) fn look(&self) -> Queue<G> {
+    /// The caller, who has the P and looks, is on this CPU.
+    pub(super) fn is_here(&self) {
         let cpu = getcpu().map_or(0, |(cpu, _)| cpu as usize + 1);
         if self.cpu.get() != cpu {
             self.cpu.set(cpu);
         }
+    }
+
+    /// Whose descriptors have become ready. They are the caller's to ready. Go: `netpoll`.
+    pub(crate) fn look(&self) -> Queue<G> {
         self.wait(Some(&Timespec { sec: 0, nsec: 0 }), false)
     }
 

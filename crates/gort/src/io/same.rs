@@ -68,11 +68,15 @@ fn taken<'a, T: AsPort + 'static, R: ?Sized>(it: &'a R) -> Option<(&'a T, u64)> 
         let take = unsafe { &*at };
         return Some((take.get_ref(), take.limit()));
     }
-    let shared = as_a::<Take<&'static T>, R>(it);
-    let at = shared.or_else(|| as_a::<Take<&'static mut T>, R>(it).map(<*const _>::cast))?;
-    // SAFETY: as in `direct`, and a reference that may write lies there as one that may not.
-    let take = unsafe { &*at.cast::<Take<&'a T>>() };
-    Some((*take.get_ref(), take.limit()))
+    if let Some(at) = as_a::<Take<&'static T>, R>(it) {
+        // SAFETY: as in `direct`.
+        let take = unsafe { &*at.cast::<Take<&'a T>>() };
+        return Some((take.get_ref(), take.limit()));
+    }
+    let at = as_a::<Take<&'static mut T>, R>(it)?;
+    // SAFETY: as in `direct`.
+    let take = unsafe { &*at.cast::<Take<&'a mut T>>() };
+    Some((take.get_ref(), take.limit()))
 }
 
 /// Lowers the limit of a [`Take`], if `it` is one.
@@ -85,10 +89,13 @@ fn lowered<T: AsPort + 'static, R: ?Sized>(it: &mut R, count: u64) -> bool {
         // SAFETY: it is that, and borrowed for writing.
         return lower(unsafe { &mut *at.cast_mut() }, count);
     }
-    let shared = as_a::<Take<&'static T>, R>(it);
-    match shared.or_else(|| as_a::<Take<&'static mut T>, R>(it).map(<*const _>::cast)) {
-        // SAFETY: as in `taken`, and borrowed for writing; the reference in it is left alone.
-        Some(at) => lower(unsafe { &mut *at.cast_mut().cast::<Take<*const T>>() }, count),
+    if let Some(at) = as_a::<Take<&'static T>, R>(it) {
+        // SAFETY: as in `direct`, and borrowed for writing.
+        return lower(unsafe { &mut *at.cast_mut().cast::<Take<&T>>() }, count);
+    }
+    match as_a::<Take<&'static mut T>, R>(it) {
+        // SAFETY: the same.
+        Some(at) => lower(unsafe { &mut *at.cast_mut().cast::<Take<&mut T>>() }, count),
         None => false,
     }
 }
