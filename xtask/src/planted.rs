@@ -31,6 +31,7 @@ use Edit::{Append, Write};
 const SYS: &str = "crates/gort-sys/src/lib.rs";
 const NEW: &str = "crates/gort-sys/src/planted.rs";
 const EXAMPLE: &str = "crates/gort-sys/examples/ls.rs";
+const PROGRAM: &str = "crates/gort/examples/echo.rs";
 
 const fn plant(script: &'static str, name: &'static str, edit: Edit, says: &'static str) -> Plant {
     Plant { script, name, edit, says }
@@ -76,7 +77,7 @@ const PLANTS: &[Plant] = &[
         Append("README.md", "\n```sh\ncargo test --all\n```\n"),
         "no script of .ci/run runs `cargo test --all`",
     ),
-    tidy("readme-file", Append(EXAMPLE, "// More.\n"), "readme-file: this is not"),
+    tidy("readme-file", Append(PROGRAM, "// More.\n"), "readme-file: this is not"),
     tidy("link", Append("README.md", "[nowhere](nowhere.md)\n"), "nowhere.md is not there"),
     plant(
         "ci/clippy.sh",
