@@ -191,7 +191,10 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
                 assert_eq!(total.into_inner(), 1000);
             });
         }
-        println!("{} thread", gort::runtime::stats().threads);
+        // An attempt counts until it is refused.
+        while gort::runtime::stats().threads != 1 {
+            std::thread::yield_now();
+        }
         // Each attempt to start a thread leaves nothing behind.
         let after = support::resident();
         assert!(after < before + (4 << 20), "resident memory grows from {before} to {after}");
@@ -201,9 +204,7 @@ fn without_more_threads_it_runs_on_with_those_there_are() {
     if is_child() {
         return;
     }
-    let (out, err) = (stdout(&output), stderr(&output));
-    assert!(output.status.success(), "{:?} {out} {err}", output.status);
-    assert!(out.contains("1 thread\n"), "{out}");
+    assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
 }
 
 /// Those that there are sleep where they wait for sockets, each for a P of its own.
