@@ -361,9 +361,9 @@ fn a_locked_goroutine_takes_the_only_thread() {
         gort::run(|| ());
         refuse_threads();
         gort::run(|| {
-            let other = gort::go(|| 5);
+            // Only another thread can run the other goroutine while this one is locked.
             let _guard = gort::lock_os_thread();
-            // Only another thread could run the other goroutine while this one is locked.
+            let other = gort::go(|| 5);
             println!("joined {}", other.join().unwrap());
         });
     })
