@@ -1,11 +1,14 @@
 //! A descriptor that goroutines wait for: tried first, and waited for when the kernel says that it is
 //! not ready.
 
+#[cfg(test)]
+mod tests;
+
 use crate::sync::Mutex;
 use crate::time::clock;
 use gort_rt::netpoll::{Direction, PollDesc, Unready};
 use gort_rt::timer::NEVER;
-use gort_sys::types::IntOption;
+use gort_sys::types::{IntOption, PollFd, PollFlags};
 use gort_sys::vdso::nanotime;
 use gort_sys::{Errno, raw};
 use std::io::{self, ErrorKind};
@@ -297,6 +300,19 @@ impl<S: AsFd> Drop for Polled<S> {
             self.desc.close(io);
         }
     }
+}
+
+/// Whether a read of the descriptor, or a write to it, would not wait.
+///
+/// # Errors
+///
+/// Those of poll(2).
+pub(crate) fn is_ready(descriptor: impl AsFd, of: Direction) -> io::Result<bool> {
+    let events = match of {
+        Direction::Read => PollFlags::IN,
+        Direction::Write => PollFlags::OUT,
+    };
+    Ok(raw::poll(&mut [PollFd::new(descriptor.as_fd(), events)], 0)? != 0)
 }
 
 fn closed() -> io::Error {

@@ -11,7 +11,7 @@
 mod support;
 
 use std::process::Output;
-use support::{Child, is_child, panics, stderr};
+use support::{Child, compare, is_child, panics, stderr};
 
 #[path = "drop_in"]
 mod theirs {
@@ -27,22 +27,6 @@ mod ours {
 
     pub(crate) mod api;
     pub(crate) mod arms;
-}
-
-/// What a program says, line by line.
-type Program = fn(&mut Vec<String>);
-
-/// Says the same with their crate, and with ours on a thread and on a goroutine.
-fn compare(theirs: Program, ours: Program) {
-    let run = |program: Program| {
-        let mut lines = Vec::new();
-        program(&mut lines);
-        lines
-    };
-    let said = run(theirs);
-    assert!(!said.is_empty());
-    assert_eq!(said, run(ours));
-    support::matrix(|_| assert_eq!(said, run(ours)));
 }
 
 #[test]

@@ -16,13 +16,11 @@ use std::os::unix::fs::{DirBuilderExt, DirEntryExt, FileExt, MetadataExt, OpenOp
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::sync::atomic::{AtomicBool, Ordering};
 use support::files::{TempDir, leaks_nothing, pattern};
-use support::{all, matrix, on_one_p, serial, spin};
+use support::{all, on_one_p, spin};
 
 /// On goroutines under each GOMAXPROCS, then on an ordinary thread; descriptors are counted.
 fn everywhere(test: impl Fn(&TempDir) + Sync) {
-    matrix(|_| leaks_nothing(|| test(&TempDir::new())));
-    let _one = serial();
-    leaks_nothing(|| test(&TempDir::new()));
+    support::everywhere(|| leaks_nothing(|| test(&TempDir::new())));
 }
 
 #[test]

@@ -26,7 +26,7 @@ use std::task::{Context, Poll, Waker};
 use std::thread;
 use std::time::Duration;
 use support::{
-    ON_PURPOSE, all, matrix, mixed, moving, on_one_p, panics, quiet, serial, settle, watchdog,
+    ON_PURPOSE, all, everywhere, matrix, mixed, moving, on_one_p, panics, quiet, settle,
 };
 
 const MS: Duration = Duration::from_millis(1);
@@ -71,14 +71,6 @@ impl Future for Flag {
         let polls = self.polls.fetch_add(1, Ordering::Relaxed) + 1;
         if self.set.load(Ordering::Relaxed) { Poll::Ready(polls) } else { Poll::Pending }
     }
-}
-
-/// Runs `test` on goroutines, under each GOMAXPROCS, and on an ordinary thread.
-fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| test());
-    let _one = serial();
-    let _watchdog = watchdog();
-    test();
 }
 
 #[test]

@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread;
 use std::time::Duration;
-use support::{all, matrix, mixed, serial, watchdog};
+use support::{all, everywhere, matrix, mixed, serial};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -28,14 +28,6 @@ impl Wake for Nothing {
 
 fn poll<F: Future + Unpin>(future: &mut F) -> Poll<F::Output> {
     Pin::new(future).poll(&mut Context::from_waker(&Waker::from(Arc::new(Nothing))))
-}
-
-/// Runs `test` on goroutines, under each GOMAXPROCS, and on an ordinary thread.
-fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| test());
-    let _one = serial();
-    let _watchdog = watchdog();
-    test();
 }
 
 /// This process's sockets. Each P has descriptors of its own for its poller, from when it first needs them.

@@ -18,7 +18,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, RawWaker, RawWakerVTable, Wake, Waker};
 use std::time::{Duration, Instant};
-use support::{all, matrix, mixed, panics, serial, watchdog};
+use support::{all, everywhere, matrix, mixed, panics};
 
 const MS: Duration = Duration::from_millis(1);
 const HOUR: Duration = Duration::from_secs(3600);
@@ -31,14 +31,6 @@ impl Wake for Count {
     fn wake(self: Arc<Self>) {
         self.0.fetch_add(1, Ordering::Relaxed);
     }
-}
-
-/// Runs `test` on goroutines, under each GOMAXPROCS, and on an ordinary thread.
-fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| test());
-    let _one = serial();
-    let _watchdog = watchdog();
-    test();
 }
 
 #[test]

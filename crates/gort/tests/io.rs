@@ -12,14 +12,11 @@ use std::io::{BufReader, Cursor, ErrorKind, Read, Seek, Write};
 use std::os::fd::OwnedFd;
 use std::time::Duration;
 use support::files::{TempDir, leaks_nothing, pattern};
-use support::{all, matrix, on_one_p, serial, settle, watchdog};
+use support::{all, on_one_p, settle};
 
 /// On goroutines under each GOMAXPROCS, then on an ordinary thread; descriptors are counted.
 fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| leaks_nothing(&test));
-    let _one = serial();
-    let _watchdog = watchdog();
-    leaks_nothing(test);
+    support::everywhere(|| leaks_nothing(&test));
 }
 
 /// Two ends of a connection.

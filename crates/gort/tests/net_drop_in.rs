@@ -5,6 +5,8 @@
 
 mod support;
 
+use support::compare;
+
 #[path = "drop_in"]
 mod theirs {
     use std::net;
@@ -19,24 +21,6 @@ mod ours {
     use gort::net::unix;
 
     pub(crate) mod sockets;
-}
-
-/// What a program says, line by line.
-type Program = fn(&mut Vec<String>);
-
-/// Says the same with std, and with ours on a thread and on a goroutine.
-fn compare(theirs: Program, ours: Program) {
-    let run = |program: Program| {
-        let mut lines = Vec::new();
-        program(&mut lines);
-        lines
-    };
-    let said = run(theirs);
-    assert!(!said.is_empty());
-    let watchdog = support::watchdog();
-    assert_eq!(said, run(ours));
-    drop(watchdog);
-    support::matrix(|_| assert_eq!(said, run(ours)));
 }
 
 #[test]

@@ -17,14 +17,11 @@ use std::io::ErrorKind;
 use std::os::unix::process::ExitStatusExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use support::files::{TempDir, leaks_nothing, pattern};
-use support::{all, matrix, on_one_p, serial, spin, watchdog};
+use support::{all, on_one_p, spin};
 
 /// On goroutines under each GOMAXPROCS, then on an ordinary thread; descriptors are counted.
 fn everywhere(test: impl Fn() + Sync) {
-    matrix(|_| leaks_nothing(&test));
-    let _one = serial();
-    let _watchdog = watchdog();
-    leaks_nothing(test);
+    support::everywhere(|| leaks_nothing(&test));
 }
 
 fn shell(script: &str) -> Command {

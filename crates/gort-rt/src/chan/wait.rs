@@ -82,10 +82,7 @@ unsafe fn ring(gp: usize, _when: u64) {
 /// A thread waits until it is woken, or the time is up.
 pub(super) fn wait_thread(waiter: &Waiter, when: Option<u64>) {
     if let Some(when) = when {
-        let time = Timespec {
-            sec: (when / 1_000_000_000).cast_signed(),
-            nsec: (when % 1_000_000_000).cast_signed(),
-        };
+        let time = Timespec::from_nanos(when);
         // Acquire: pairs with the Release in `Waiter::wake`.
         while waiter.futex.load(Ordering::Acquire) == 0 {
             if futex_wait_until(&waiter.futex, 0, Some(&time)) == Err(Errno::ETIMEDOUT) {

@@ -46,10 +46,7 @@ impl Note {
     /// Blocks the thread until it has happened or `nanos` have passed (about); whether it happened.
     pub(crate) fn sleep_for(&self, nanos: u64) -> bool {
         if !self.happened() {
-            let time = Timespec {
-                sec: (nanos / 1_000_000_000).cast_signed(),
-                nsec: (nanos % 1_000_000_000).cast_signed(),
-            };
+            let time = Timespec::from_nanos(nanos);
             let _ = futex_wait(&self.0, 0, Some(&time));
         }
         self.happened()
@@ -61,10 +58,7 @@ impl Note {
         if self.happened() {
             return true;
         }
-        let time = Timespec {
-            sec: (until / 1_000_000_000).cast_signed(),
-            nsec: (until % 1_000_000_000).cast_signed(),
-        };
+        let time = Timespec::from_nanos(until);
         // Not for good: threads and processes that are made here would inherit it.
         let _ = set_timerslack(1);
         while !self.happened() && futex_wait_until(&self.0, 0, Some(&time)) != Err(Errno::ETIMEDOUT)

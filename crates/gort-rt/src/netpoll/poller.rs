@@ -207,7 +207,7 @@ impl Poller {
 
     /// Whose descriptors have become ready. They are the caller's to ready. Go: `netpoll`.
     pub(crate) fn look(&self) -> Queue<G> {
-        self.wait(Some(&Timespec { sec: 0, nsec: 0 }), false)
+        self.wait(Some(&Timespec::default()), false)
     }
 
     /// The same by the sleeper: waits for the first until `until`, if there is such a time, or until it is
@@ -215,10 +215,7 @@ impl Poller {
     pub(crate) fn sleep(&self, until: Option<u64>) -> Queue<G> {
         let Some(until) = until else { return self.wait(None, true) };
         let nanos = until.saturating_sub(nanotime());
-        let time = Timespec {
-            sec: (nanos / 1_000_000_000).cast_signed(),
-            nsec: (nanos % 1_000_000_000).cast_signed(),
-        };
+        let time = Timespec::from_nanos(nanos);
         // As in `Note::sleep_until`.
         let _ = set_timerslack(1);
         let ready = self.wait(Some(&time), true);
@@ -253,8 +250,7 @@ impl Poller {
                 // SAFETY: what `take_in` has registered; Ps are never freed.
                 let ward = unsafe { &*at };
                 // To the last one: its own event is edge-triggered.
-                let now = Timespec { sec: 0, nsec: 0 };
-                while ward.take(ready, Some(&now), false) == BATCH {}
+                while ward.take(ready, Some(&Timespec::default()), false) == BATCH {}
                 continue;
             }
             // SAFETY: what `add` has registered.

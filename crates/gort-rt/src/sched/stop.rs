@@ -139,8 +139,9 @@ fn start(mp: Option<&'static M>) {
         if pp.status() != PStatus::Stopped {
             continue;
         }
-        if pp.runq.is_empty() && !pp.poller.is_unwatched() {
+        if pp.runq.is_empty() {
             SCHED.lock().pidleput(pp);
+            keeper::see_to(pp);
         } else {
             pp.set_status(PStatus::Idle);
             startm(pp, false);

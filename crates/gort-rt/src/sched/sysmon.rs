@@ -269,8 +269,12 @@ fn look(now: u64) -> Found {
 fn overlooked(now: u64) -> u64 {
     let mut within = LONGEST;
     for pp in SCHED.all_ps().filter(|pp| pp.poller.is_used() && !pp.poller.is_ward()) {
-        if pp.status() == PStatus::Idle && !pp.poller.sleeper.is_none() {
-            continue;
+        if pp.status() == PStatus::Idle {
+            if !pp.poller.is_unwatched() {
+                continue;
+            }
+            // There was no thread for it.
+            keeper::see_to(pp);
         }
         within = within.min(GAP);
         // One that goes from goroutine to goroutine looks by itself, and has them in its caches.

@@ -125,10 +125,7 @@ impl<C, P, L: FnOnce() -> bool> Timed<'_, C, P, L> {
     /// A thread sleeps until it is woken or the time is up.
     fn sleep(&self, until: u64) {
         let futex = self.entry.waiter.futex();
-        let time = Timespec {
-            sec: (until / 1_000_000_000).cast_signed(),
-            nsec: (until % 1_000_000_000).cast_signed(),
-        };
+        let time = Timespec::from_nanos(until);
         // Acquire: pairs with the Release in `Waiter::wake`.
         while futex.load(Ordering::Acquire) == 0 {
             if futex_wait_until(futex, 0, Some(&time)) == Err(Errno::ETIMEDOUT) {

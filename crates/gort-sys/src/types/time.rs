@@ -15,6 +15,15 @@ pub struct Timespec {
 
 same_layout!(Timespec = general __kernel_timespec { sec tv_sec nsec tv_nsec });
 
+impl Timespec {
+    /// A span, or a point in time, in nanoseconds.
+    #[inline]
+    pub const fn from_nanos(nanos: u64) -> Timespec {
+        const SECOND: u64 = 1_000_000_000;
+        Timespec { sec: (nanos / SECOND).cast_signed(), nsec: (nanos % SECOND).cast_signed() }
+    }
+}
+
 /// A span too long for the kernel becomes the longest one it can hold.
 impl From<Duration> for Timespec {
     fn from(duration: Duration) -> Timespec {

@@ -4,11 +4,10 @@
 //! goroutines and threads, and a waker may be anybody's code. It waits with a descriptor of its own for the
 //! same file, for the first may be with the poller already, or another future may wait for it.
 
-use crate::polled::Polled;
+use crate::polled::{Polled, is_ready};
 use crate::{Builder, JoinHandle};
 use gort_rt::netpoll::Direction;
 use gort_sys::raw;
-use gort_sys::types::{PollFd, PollFlags, Timespec};
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::os::fd::{AsFd, OwnedFd};
@@ -82,17 +81,9 @@ pub fn writable<S: AsFd>(descriptor: S) -> Ready<S> {
     Ready { descriptor, of: Direction::Write, stand: None }
 }
 
-/// Whether a descriptor is ready; `WouldBlock` if not.
+/// Fails with `WouldBlock` unless a descriptor is ready.
 fn look(descriptor: &impl AsFd, of: Direction) -> io::Result<()> {
-    let flags = match of {
-        Direction::Read => PollFlags::IN,
-        Direction::Write => PollFlags::OUT,
-    };
-    let mut fds = [PollFd::new(descriptor.as_fd(), flags)];
-    match raw::ppoll(&mut fds, Some(&mut Timespec::default()), None)? {
-        0 => Err(ErrorKind::WouldBlock.into()),
-        _ => Ok(()),
-    }
+    if is_ready(descriptor, of)? { Ok(()) } else { Err(ErrorKind::WouldBlock.into()) }
 }
 
 impl Stand {

@@ -4,11 +4,9 @@
 //! terminal) one waits until it is ready and then makes a call that may wait, but mostly does not: only
 //! if another process was faster, or takes less than is written.
 
-use crate::polled::Polled;
+use crate::polled::{Polled, is_ready};
 use crate::sync::OnceLock;
 use gort_rt::netpoll::Direction;
-use gort_sys::raw;
-use gort_sys::types::{PollFd, PollFlags};
 use std::io::{self, ErrorKind};
 use std::os::fd::BorrowedFd;
 
@@ -36,19 +34,11 @@ impl Shared {
             return work();
         };
         let work = |fd: &BorrowedFd<'static>| {
-            if self.is_ready(*fd)? { work() } else { Err(ErrorKind::WouldBlock.into()) }
+            if is_ready(fd, self.of)? { work() } else { Err(ErrorKind::WouldBlock.into()) }
         };
         match self.of {
             Direction::Read => polled.read(work),
             Direction::Write => polled.write(work),
         }
-    }
-
-    fn is_ready(&self, fd: BorrowedFd<'_>) -> io::Result<bool> {
-        let events = match self.of {
-            Direction::Read => PollFlags::IN,
-            Direction::Write => PollFlags::OUT,
-        };
-        Ok(raw::poll(&mut [PollFd::new(fd, events)], 0)? != 0)
     }
 }

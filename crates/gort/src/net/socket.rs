@@ -267,33 +267,32 @@ macro_rules! waits {
     };
 }
 
-/// `Read` and `Write` as `&T` has them.
-macro_rules! by_reference {
+/// What connections have beside reading, which is said for each type's `&T`.
+macro_rules! stream {
     ($ty:ident) => {
-        impl Read for $ty {
-            fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-                (&*self).read(buf)
-            }
-
-            fn read_vectored(&mut self, bufs: &mut [IoSliceMut<'_>]) -> io::Result<usize> {
-                (&*self).read_vectored(bufs)
-            }
-        }
-
-        impl Write for $ty {
+        impl Write for &$ty {
             fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-                (&*self).write(buf)
+                self.0.write(|io| $crate::net::socket::send(io, buf))
             }
 
             fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-                (&*self).write_vectored(bufs)
+                self.0.write(|io| $crate::net::socket::send_vectored(io, bufs))
             }
 
             fn flush(&mut self) -> io::Result<()> {
                 Ok(())
             }
         }
+
+        $crate::io::by_reference!(Read for $ty);
+        $crate::io::by_reference!(Write for $ty);
+
+        impl $crate::io::AsPort for $ty {
+            fn port(&self) -> &dyn $crate::io::Port {
+                &self.0
+            }
+        }
     };
 }
 
-pub(super) use {as_std, by_reference, socket, waits};
+pub(super) use {as_std, socket, stream, waits};

@@ -1,11 +1,8 @@
 //! Connections by TCP.
 
 use super::connect::{connect, connect_one, resolve};
-use super::socket::{
-    as_std, by_reference, recv, recv_vectored, send, send_vectored, socket, takeable, waits,
-};
+use super::socket::{as_std, recv, recv_vectored, socket, stream, takeable, waits};
 use super::{Shutdown, SocketAddr, ToSocketAddrs};
-use crate::io::{AsPort, Port};
 use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::raw;
@@ -151,24 +148,4 @@ impl Read for &TcpStream {
     }
 }
 
-impl Write for &TcpStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write(|io| send(io, buf))
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write(|io| send_vectored(io, bufs))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-by_reference!(TcpStream);
-
-impl AsPort for TcpStream {
-    fn port(&self) -> &dyn Port {
-        &self.0
-    }
-}
+stream!(TcpStream);

@@ -64,6 +64,29 @@ pub fn matrix(test: impl Fn(usize) + Sync) {
     }
 }
 
+/// Runs `test` on a goroutine under each GOMAXPROCS, and on an ordinary thread.
+pub fn everywhere(test: impl Fn() + Sync) {
+    matrix(|_| test());
+    let _one = serial();
+    let _watchdog = watchdog();
+    test();
+}
+
+/// What a program says, line by line.
+pub type Program = fn(&mut Vec<String>);
+
+/// A program says the same with their library, and with ours on goroutines and on a thread.
+pub fn compare(theirs: Program, ours: Program) {
+    let run = |program: Program| {
+        let mut lines = Vec::new();
+        program(&mut lines);
+        lines
+    };
+    let said = run(theirs);
+    assert!(!said.is_empty());
+    everywhere(|| assert_eq!(said, run(ours)));
+}
+
 /// As [`matrix`], while goroutines are kept moving between threads: what [`hop`] needs.
 pub fn moving(test: impl Fn(usize) + Sync) {
     let _one = serial();

@@ -2,11 +2,8 @@
 
 use super::SocketAddr;
 use super::addr::{for_room, lower, of_path};
-use crate::io::{AsPort, Port};
 use crate::net::Shutdown;
-use crate::net::socket::{
-    as_std, by_reference, fresh, recv, recv_vectored, send, send_vectored, socket, takeable, waits,
-};
+use crate::net::socket::{as_std, fresh, recv, recv_vectored, socket, stream, takeable, waits};
 use crate::polled::Polled;
 use gort_rt::netpoll::Direction;
 use gort_sys::raw;
@@ -97,24 +94,4 @@ impl Read for &UnixStream {
     }
 }
 
-impl Write for &UnixStream {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        self.0.write(|io| send(io, buf))
-    }
-
-    fn write_vectored(&mut self, bufs: &[IoSlice<'_>]) -> io::Result<usize> {
-        self.0.write(|io| send_vectored(io, bufs))
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-by_reference!(UnixStream);
-
-impl AsPort for UnixStream {
-    fn port(&self) -> &dyn Port {
-        &self.0
-    }
-}
+stream!(UnixStream);
