@@ -166,12 +166,17 @@ fn no_sendfile() {
 /// Accepting fails whatever is done: it is said, and tried more and more rarely.
 #[test]
 fn nothing_can_be_accepted() {
-    let fault = Fault { call: libc::SYS_accept4, arg: None, errno: libc::ENFILE };
-    let Some(mut server) = with_fault(Dir::new(), &[], fault) else { return };
-    let _waits = server.client();
-    server.line("accept: Too many open files in system");
-    thread::sleep(Duration::from_millis(200));
-    assert!(server.count("accept: ") < 20);
-    server.signal(gort_sys::types::Signal::TERM);
-    assert!(server.exit().success());
+    for (errno, text) in [
+        (libc::ENFILE, "accept: Too many open files in system"),
+        (libc::ECONNABORTED, "accept: Software caused connection abort"),
+    ] {
+        let fault = Fault { call: libc::SYS_accept4, arg: None, errno };
+        let Some(mut server) = with_fault(Dir::new(), &[], fault) else { return };
+        let _waits = server.client();
+        server.line(text);
+        thread::sleep(Duration::from_millis(200));
+        assert!(server.count("accept: ") < 20);
+        server.signal(gort_sys::types::Signal::TERM);
+        assert!(server.exit().success());
+    }
 }
