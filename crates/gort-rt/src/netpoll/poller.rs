@@ -145,6 +145,12 @@ impl Poller {
         self.is_used() && self.sleeper.is_none() && !self.is_ward()
     }
 
+    /// Whether it has more than its share, compared with `other`.
+    pub(super) fn is_fuller(&self, other: &Poller) -> bool {
+        let theirs = other.count.load(Ordering::Relaxed);
+        self.count.load(Ordering::Relaxed) > theirs + theirs / 8 + SLACK
+    }
+
     /// Whether who looks at P 0's looks at this one.
     pub(crate) fn is_ward(&self) -> bool {
         self.ward.load(Ordering::Relaxed) != 0
