@@ -73,8 +73,7 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
         0 => Some(Turn::Global),
         20 => Some(Turn::Hogs),
         40 => Some(Turn::Ring),
-        // What does not fit into the ring would go to all Ps, away from its caches.
-        50 if pp.runq.len() <= super::runq::LEN / 2 && pp.poller.is_overdue() => Some(Turn::Events),
+        50 if pp.poller.is_overdue(pp.runq.len() > super::runq::LEN / 2) => Some(Turn::Events),
         _ => None,
     }
 }
