@@ -107,7 +107,7 @@ pub fn deferred<'a, T>(f: impl FnOnce(&Defers<'a>) -> T) -> Option<T> {
         flight = left;
         match result {
             Ok(more) => {
-                before.filter(|_| !recovered).map_or((), Before::goes_on);
+                before.into_iter().filter(|_| !recovered).for_each(Before::goes_on);
                 if !more {
                     break;
                 }
