@@ -285,13 +285,15 @@ fn in_destructors() {
 
 #[test]
 fn what_nobody_takes_must_not_panic_when_dropped() {
-    let cases: [(&str, fn()); 2] = [
-        ("payload", || drop(named(|| resume_unwind(Box::new(PanicsOnDrop("dropped")))))),
-        ("result", || drop(named(|| PanicsOnDrop("dropped")))),
-    ];
-    for (label, body) in cases {
+    for (label, panics) in [("payload", true), ("result", false)] {
         let output = Child::new(label, || {
-            body();
+            let (detached, goes_on) = gort::chan::bounded::<()>(0);
+            drop(named(move || {
+                let _ = goes_on.recv();
+                let bad = PanicsOnDrop("dropped");
+                if panics { resume_unwind(Box::new(bad)) } else { bad }
+            }));
+            drop(detached);
             loop {
                 std::thread::park();
             }
