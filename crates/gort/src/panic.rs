@@ -28,7 +28,9 @@
 //!
 //! With `panic = "abort"` in the profile every panic is one message, by the hook, and then SIGABRT; nothing
 //! unwinds. So nothing is recovered or joined, deferred work runs only when its block ends otherwise,
-//! [`goexit`](crate::goexit) aborts, too, and policies and [`on_panic`] have nothing to do. All else works.
+//! [`goexit`](crate::goexit) says that it cannot, and aborts. Under *crash* the process ends as it would
+//! otherwise, for what nobody can catch has nobody to catch it. [`on_panic`] is not called under
+//! *contain*. All else works.
 
 mod defer;
 mod deferred;
@@ -130,7 +132,11 @@ fn report(info: &PanicHookInfo<'_>) {
     let mut err = std::io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     if crashes() {
-        // The trace follows when nobody has caught it.
+        // The trace follows when nobody has caught it, and where panics abort nobody can.
+        if cfg!(panic = "abort") {
+            drop(err);
+            reached_the_root(info.payload());
+        }
         return;
     }
     let trace = Backtrace::capture();
