@@ -172,6 +172,14 @@ pub(crate) fn take_trace() -> Option<Backtrace> {
     TRACE.try_with(RefCell::take).ok().flatten()
 }
 
+/// Takes that away, while work runs that may panic itself; and puts it back when it is called.
+fn set_trace_aside() -> Box<dyn FnOnce()> {
+    let trace = take_trace();
+    Box::new(|| {
+        let _ = TRACE.try_with(|last| last.replace(trace));
+    })
+}
+
 /// A panic's text, as std's message has it.
 pub(crate) fn message(payload: &(dyn Any + Send)) -> &str {
     text(payload).unwrap_or("Box<dyn Any>")
