@@ -8,7 +8,7 @@
 
 use crate::builder::Builder;
 use crate::debug::Debug;
-use crate::{goexit, host, panic};
+use crate::{goexit, host, panic, stack_use};
 use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
@@ -45,6 +45,9 @@ fn boot() -> io::Result<()> {
     };
     gort_rt::boot(host::start(options.async_preempt)?, &options)?;
     panic::install_hook();
+    if debug.stackwater {
+        stack_use::start();
+    }
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");
     }
