@@ -53,6 +53,20 @@ pub struct Host {
     pub text: &'static [(usize, usize)],
     /// Whether the thread pointer can be set without a system call.
     pub fsgsbase: bool,
+    /// Where the unwind table of the code at this address is. Called anywhere, in signal handlers and
+    /// with any locks held: it neither allocates nor locks.
+    pub find_unwind: fn(pc: usize) -> Option<Unwind>,
+}
+
+/// A loaded object's unwind table.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwind {
+    /// Where its `.eh_frame_hdr` is.
+    pub header: usize,
+    /// The object's memory, `[start, end)`.
+    pub start: usize,
+    /// See `start`.
+    pub end: usize,
 }
 
 /// How many words a host can have carried.

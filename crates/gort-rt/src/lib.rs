@@ -24,6 +24,7 @@ mod stack;
 pub mod sync;
 mod throw;
 pub mod timer;
+pub mod traceback;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
