@@ -42,4 +42,4 @@ pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
-pub use throw::throw;
+pub use throw::{Whose, last_words, set_traces, throw};

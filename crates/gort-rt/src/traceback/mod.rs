@@ -7,7 +7,7 @@ pub use name::Name;
 use crate::sched::park::WaitReason;
 
 /// A frame's program counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pc {
     /// The address.
     pub pc: usize,

@@ -91,6 +91,7 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
         text: preempt::text(),
         fsgsbase: tls::has_fsgsbase(),
         find_unwind: unwind::find,
+        symbol: crate::traceback::names::symbol,
     }))
 }
 
