@@ -65,9 +65,12 @@ impl<'a> Elf<'a> {
         let (table, len, count) = (self.size(32)?, self.half(54)?, self.half(56)?);
         (0..count).find_map(|index| {
             let header = table.checked_add(index * len)?;
-            let (from, size) = (self.long(header + 8)?, self.long(header + 32)?);
+            let (from, size) =
+                (self.long(header.checked_add(8)?)?, self.long(header.checked_add(32)?)?);
             let inside = self.word(header)? == PT_LOAD && offset.checked_sub(from)? < size;
-            inside.then_some(self.long(header + 16)?.wrapping_add(offset.wrapping_sub(from)))
+            inside.then_some(
+                self.long(header.checked_add(16)?)?.wrapping_add(offset.wrapping_sub(from)),
+            )
         })
     }
 
@@ -76,11 +79,11 @@ impl<'a> Elf<'a> {
         let at = (index < count).then_some(table.checked_add(index * len)?)?;
         Some(Section {
             name: self.word(at)?,
-            kind: self.word(at + 4)?,
-            flags: self.long(at + 8)?,
-            offset: self.size(at + 24)?,
-            size: self.size(at + 32)?,
-            link: self.word(at + 40)?,
+            kind: self.word(at.checked_add(4)?)?,
+            flags: self.long(at.checked_add(8)?)?,
+            offset: self.size(at.checked_add(24)?)?,
+            size: self.size(at.checked_add(32)?)?,
+            link: self.word(at.checked_add(40)?)?,
         })
     }
 

@@ -53,12 +53,9 @@ impl Kind {
         let of = |crate_name: &str| {
             plain.strip_prefix(crate_name).is_some_and(|rest| rest.starts_with("::"))
         };
-        if call
-            || of("gort_rt")
-            || of("gort_sys")
-            || is_carrier(plain)
-            || plain.starts_with("gort::task::")
-        {
+        let own = ["gort::task::", "gort::traceback::", "gort::panic::install_hook"];
+        let own = own.iter().any(|own| plain.starts_with(own)) || of("gort_rt") || of("gort_sys");
+        if call || own || is_carrier(plain) {
             Kind::Hidden
         } else if of("gort") {
             Kind::Public

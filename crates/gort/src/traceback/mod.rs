@@ -20,6 +20,7 @@ pub(crate) use level::{Level, level, set_level_from_env};
 use crate::host;
 use gort_rt::traceback::{self, Goroutine, How, Pc};
 use gort_sys::raw;
+use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -67,7 +68,6 @@ fn dump_if(
 pub(crate) struct Trace(Vec<Pc>);
 
 impl Trace {
-    /// As far as it is shown.
     pub(crate) fn here() -> Trace {
         let mut pcs = [Pc::default(); 100];
         let count = traceback::callers(&mut pcs);
@@ -75,28 +75,41 @@ impl Trace {
     }
 }
 
-/// The end of the process for a panic that nobody has caught: `panic: ` and the message, where it was, if
-/// that is known, and as many other goroutines as the level says. Go: `fatalpanic`.
+/// As in a dump.
+impl fmt::Display for Trace {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (mut text, id) = (String::new(), gort_rt::current().map_or(0, gort_rt::G::id));
+        let system = level().is_system();
+        print::running(&mut text, &mut symbols::lock(), id, &self.0, system);
+        f.write_str(&text)
+    }
+}
+
+/// The end of the process for a panic that nobody has caught: writes `message`, where it was, if that is
+/// known, and as many other goroutines as the level says. Go: `fatalpanic`.
 pub(crate) fn crash(message: &str, trace: Option<Trace>) -> ! {
     let level = level();
-    let mut text = format!("panic: {message}\n");
-    if level != Level::None {
-        let id = gort_rt::current().map_or(0, gort_rt::G::id);
-        text += "\n";
-        let trace = trace.unwrap_or_else(Trace::here);
-        print::current(&mut text, &mut symbols::lock(), id, &trace.0, level.is_system());
-    }
-    fatal(&text, level.is_all(), true)
+    let trace = trace.filter(|_| level != Level::None);
+    let trace = trace.map(|trace| format!("\n{trace}")).unwrap_or_default();
+    let others: Option<&dyn Fn(&Goroutine) -> bool> =
+        if level.is_all() { Some(&|g| !g.current) } else { None };
+    last_words(&format!("{message}\n{trace}"), others);
+    std::process::exit(STATUS)
 }
 
 /// The end of the process for a reason that concerns all goroutines: writes the line, and all of them.
+/// Allocates, and takes locks that goroutines may hold: not on sysmon or in a handler. Go: `fatal`.
 pub(crate) fn fatal_dump(first_line: &str) -> ! {
-    fatal(&format!("{first_line}\n"), level() != Level::None, false)
+    let all: Option<&dyn Fn(&Goroutine) -> bool> =
+        if level() == Level::None { None } else { Some(&|_| true) };
+    last_words(&format!("{first_line}\n"), all);
+    // Nobody else's code: it may wait for what goroutines hold.
+    raw::exit_group(STATUS)
 }
 
-/// Writes `text`, then, if `all`, the other goroutines, or, if not `others`, all; and ends the process: by
-/// status 2, or at the level *crash* by SIGABRT. Who comes second waits for the first to do so.
-pub(crate) fn fatal(text: &str, all: bool, others: bool) -> ! {
+/// Writes `text`, and the goroutines that are wanted; at the level *crash* it then aborts. Who comes second
+/// waits for the first to end the process.
+fn last_words(text: &str, wanted: Option<&dyn Fn(&Goroutine) -> bool>) {
     static ENDING: AtomicBool = AtomicBool::new(false);
     if ENDING.swap(true, Ordering::Relaxed) {
         loop {
@@ -106,14 +119,13 @@ pub(crate) fn fatal(text: &str, all: bool, others: bool) -> ! {
     let level = level();
     let mut err = Stderr;
     let _ = err.write_all(text.as_bytes());
-    if all {
+    if let Some(wanted) = wanted {
         let _ = err.write_all(b"\n");
-        let _ = dump_if(&mut err, level.is_system(), &|g| !(others && g.current));
+        let _ = dump_if(&mut err, level.is_system(), wanted);
     }
     if level == Level::Crash {
         std::process::abort();
     }
-    raw::exit_group(STATUS)
 }
 
 /// Standard error without std's lock, which a goroutine may be holding for ever.

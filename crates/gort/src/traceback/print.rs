@@ -49,7 +49,7 @@ pub(super) fn goroutine(
 }
 
 /// [`goroutine`], for one that runs here and of which no more is known.
-pub(super) fn current(text: &mut String, symbols: &mut Symbols, id: u64, pcs: &[Pc], system: bool) {
+pub(super) fn running(text: &mut String, symbols: &mut Symbols, id: u64, pcs: &[Pc], system: bool) {
     let _ = writeln!(text, "goroutine {id} [running]:");
     stack(text, symbols, pcs, 0, system);
 }
