@@ -43,6 +43,7 @@ pub(crate) mod cgo;
 pub(crate) mod completion;
 pub(crate) mod door;
 mod eager;
+pub(crate) mod errand;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod fire;

@@ -13,6 +13,7 @@ mod fork;
 mod overflow;
 mod preempt;
 mod procs;
+mod quit;
 mod setxid;
 mod thread;
 pub(crate) mod tls;
@@ -50,6 +51,7 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
     }
     unwind::install();
     overflow::install()?;
+    quit::install()?;
     if async_preempt {
         preempt::install()?;
     }
