@@ -64,7 +64,8 @@ fn dump_if(
     result.and_then(|()| out.write_all(text.as_bytes()))
 }
 
-/// Where the caller stands.
+/// Where the caller stands, on a goroutine.
+#[derive(Default)]
 pub(crate) struct Trace(Vec<Pc>);
 
 impl Trace {
@@ -78,9 +79,10 @@ impl Trace {
 /// As in a dump.
 impl fmt::Display for Trace {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (mut text, id) = (String::new(), gort_rt::current().map_or(0, gort_rt::G::id));
-        let system = level().is_system();
-        print::running(&mut text, &mut symbols::lock(), id, &self.0, system);
+        let Some(gp) = gort_rt::current() else { return Ok(()) };
+        let mut text = String::new();
+        print::running(&mut text, gp.id(), gp.name_here());
+        print::stack(&mut text, &mut symbols::lock(), &self.0, 0, level().is_system());
         f.write_str(&text)
     }
 }
@@ -89,8 +91,10 @@ impl fmt::Display for Trace {
 /// known, and as many other goroutines as the level says. Go: `fatalpanic`.
 pub(crate) fn crash(message: &str, trace: Option<Trace>) -> ! {
     let level = level();
-    let trace = trace.filter(|_| level != Level::None);
-    let trace = trace.map(|trace| format!("\n{trace}")).unwrap_or_default();
+    let trace = match level {
+        Level::None => String::new(),
+        _ => format!("\n{}", trace.unwrap_or_default()),
+    };
     let others: Option<&dyn Fn(&Goroutine) -> bool> =
         if level.is_all() { Some(&|g| !g.current) } else { None };
     last_words(&format!("{message}\n{trace}"), others);

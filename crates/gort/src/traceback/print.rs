@@ -48,10 +48,10 @@ pub(super) fn goroutine(
     }
 }
 
-/// [`goroutine`], for one that runs here and of which no more is known.
-pub(super) fn running(text: &mut String, symbols: &mut Symbols, id: u64, pcs: &[Pc], system: bool) {
-    let _ = writeln!(text, "goroutine {id} [running]:");
-    stack(text, symbols, pcs, 0, system);
+/// The first line of one that runs here.
+pub(super) fn running(text: &mut String, id: u64, name: Option<&str>) {
+    let _ = write!(text, "goroutine {id} [running");
+    end_header(text, name);
 }
 
 fn header(text: &mut String, g: &Goroutine) {
@@ -73,7 +73,11 @@ fn header(text: &mut String, g: &Goroutine) {
     if g.locked {
         text.push_str(", locked to thread");
     }
-    if let Some(name) = g.name.as_str() {
+    end_header(text, g.name.as_str());
+}
+
+fn end_header(text: &mut String, name: Option<&str>) {
+    if let Some(name) = name {
         text.push_str(", \"");
         quote(text, name);
         text.push('"');
@@ -95,7 +99,13 @@ fn quote(text: &mut String, name: &str) {
 }
 
 /// The frames at `pcs`, of which so many are left out after the first [`FIRST`].
-fn stack(text: &mut String, symbols: &mut Symbols, pcs: &[Pc], elided: usize, system: bool) {
+pub(super) fn stack(
+    text: &mut String,
+    symbols: &mut Symbols,
+    pcs: &[Pc],
+    elided: usize,
+    system: bool,
+) {
     let at: Vec<_> = pcs.iter().map(|pc| symbols.frames(*pc)).collect();
     let frames: Vec<_> = at.iter().flat_map(|frames| frames.iter()).collect();
     let kinds: Vec<_> = frames.iter().map(|frame| frame.kind).collect();
