@@ -108,7 +108,7 @@ unsafe fn fired<F: FnMut() + Send + 'static>(at: usize, _when: u64) {
         return;
     }
     let spawn =
-        Spawn { entry: run::<F>, stack: host::default_stack(), name: (0, 0), shared_tls: false };
+        Spawn { entry: run::<F>, stack: host::default_stack(), name: (0, 0), shared_tls: false, creator: 0 };
     let alone = |gp: &'static G| {
         // Nobody waits for it.
         let _ = gp.done().detach();
