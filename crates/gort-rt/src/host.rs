@@ -98,6 +98,17 @@ pub(crate) fn get() -> &'static Host {
     unsafe { &*HOST.load(crate::prim::Ordering::Acquire) }
 }
 
+/// The table, if it has been set.
+pub(crate) fn try_get() -> Option<&'static Host> {
+    // SAFETY: as in `get`. Acquire: pairs with the Release in `set`.
+    unsafe { HOST.load(crate::prim::Ordering::Acquire).as_ref() }
+}
+
+/// Where the unwind table of the code at `pc` is; `None` before the runtime has started, too.
+pub(crate) fn find_unwind(pc: usize) -> Option<Unwind> {
+    (try_get()?.find_unwind)(pc)
+}
+
 /// Copies the carried words from one block to another.
 ///
 /// # Safety

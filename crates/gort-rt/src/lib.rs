@@ -44,3 +44,9 @@ pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use throw::{Whose, last_words, set_traces, throw};
+
+/// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.
+#[inline(always)]
+pub fn here() -> usize {
+    gort_sys::context::slot::here().pc
+}

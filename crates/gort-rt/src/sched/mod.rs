@@ -40,6 +40,7 @@
 
 pub(crate) mod boot;
 pub(crate) mod cgo;
+pub(crate) mod clock;
 pub(crate) mod completion;
 pub(crate) mod door;
 mod eager;

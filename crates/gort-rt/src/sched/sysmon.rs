@@ -34,7 +34,7 @@ use super::retake::{astray, retake};
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
-use super::{eager, errand};
+use super::{clock, eager, errand};
 use crate::host;
 use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
@@ -175,6 +175,7 @@ fn sleep() -> bool {
 #[cold]
 pub(crate) fn awaken() {
     if SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0 {
+        clock::tell(nanotime());
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -222,6 +223,7 @@ pub(crate) static COUNTS: Counts =
     Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
+    clock::tell(now);
     let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;

@@ -1,10 +1,26 @@
 //! Where every goroutine is: a walk over its stack, for dumps. Go: `traceback`, `tracebackothers`.
 
+mod buffer;
+mod capture;
+mod dying;
+mod expression;
+pub(crate) mod freeze;
+mod live;
+mod memory;
 mod name;
+mod rule;
+mod table;
+mod walk;
 
 pub use name::Name;
 
+use crate::host;
+use crate::obj::g::{G, getg};
+use crate::obj::status::Status;
 use crate::sched::park::WaitReason;
+use gort_sys::context::registers::Registers;
+use memory::Stacks;
+use walk::Walk;
 
 /// A frame's program counter.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -81,17 +97,63 @@ pub enum How {
 }
 
 /// Calls `f` for every goroutine that is not over, with its frames from the newest on: first the one
-/// that this is called on, then the others from the newest to the oldest.
+/// that this is called on, then the others as they are in the list of all. Returns how many are missing, for
+/// want of memory to note them. In a forked child there is nobody but the caller.
 ///
 /// What waits with [`How::Live`]: the thread, until the world has stopped and threads that are outside the
-/// runtime have been looked at.
-pub fn each(how: How, f: &mut dyn FnMut(&Goroutine, &[Pc])) {
-    let _ = (how, f);
+/// runtime have been looked at, which is some 100 ms for one that does not answer a signal (it sleeps in
+/// the kernel for good, or has the signal blocked).
+///
+/// With [`How::Dying`] a second thread waits for ever, and a second call on the same thread does nothing:
+/// something has gone wrong while `f` was working.
+#[inline(never)]
+pub fn each(how: How, f: &mut dyn FnMut(&Goroutine, &[Pc])) -> usize {
+    let here = Registers::here();
+    match how {
+        How::Live => live::each(here, f),
+        How::Dying => dying::each(here, f),
+    }
 }
 
 /// The caller's own stack, from the newest frame on: as many frames as `out` has room for. Returns how
-/// many there are in `out`. Allocates nothing, good in a signal handler.
+/// many there are in `out`. Allocates nothing, good in a signal handler; none before the runtime has
+/// started.
+#[inline(never)]
 pub fn callers(out: &mut [Pc]) -> usize {
-    let _ = out;
-    0
+    if host::try_get().is_none() {
+        return 0;
+    }
+    let mut walk = Walk::new(Registers::here(), true, own_stacks(), None);
+    let mut count = 0;
+    for place in out {
+        let Some(pc) = walk.next() else { break };
+        *place = pc;
+        count += 1;
+    }
+    count
+}
+
+/// The stacks of the thread that this is on, as far as they are known.
+fn own_stacks() -> Stacks {
+    let mut stacks = Stacks::NONE;
+    if let Some(g) = getg()
+        && let Some(mp) = g.m.get()
+    {
+        // In C, and on its way from goroutine to goroutine, it is g0.
+        let gp = if g.is_g0() { mp.curg.get() } else { Some(g) };
+        if let Some(gp) = gp {
+            stacks.add(gp.stack_lo.get(), gp.stack_hi.get());
+        }
+        capture::add_thread(&mut stacks, mp);
+    }
+    stacks
+}
+
+/// The goroutine that this is on, or that has called C, which this is in.
+fn own() -> Option<&'static G> {
+    let g = getg()?;
+    if !g.is_g0() {
+        return Some(g);
+    }
+    g.m.get()?.curg.get().filter(|gp| gp.status.get() == Status::Syscall)
 }

@@ -42,7 +42,7 @@ fn tls() -> &'static Tls {
 /// # Errors
 ///
 /// `Unsupported`, with the reason.
-pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
+pub(crate) fn start() -> io::Result<&'static Host> {
     static HOST: OnceLock<Host> = OnceLock::new();
     let unsupported = |why: String| io::Error::new(io::ErrorKind::Unsupported, why);
     let tls = tls::get().map_err(|why| unsupported(why.to_string()))?;
@@ -52,9 +52,7 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
     unwind::install();
     overflow::install()?;
     quit::install()?;
-    if async_preempt {
-        preempt::install()?;
-    }
+    preempt::install()?;
     attr::install(|fs| {
         // Of itself only.
         if fs == gort_sys::context::slot::thread_pointer() { gort_rt::stack_here() } else { None }
