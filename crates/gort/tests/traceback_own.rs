@@ -86,7 +86,11 @@ fn busy(then: fn(usize), least: usize) {
 
 #[inline(never)]
 fn deep(depth: usize, least: usize) {
-    if depth == 0 { compare(least) } else { deep(depth - 1, least + 1) }
+    if depth == 0 {
+        compare(least)
+    } else {
+        deep(depth - 1, least + 1)
+    }
     black_box(depth);
 }
 

@@ -195,8 +195,7 @@ pub(super) unsafe fn come_back(
 ) {
     check_stack(mp, gp);
     let (outer, g0_sp, sp) = (slot::current(), mp.g0_sp.get(), gp.sp.get());
-    let from =
-        Here { pc: gp.syscallpc.get(), sp: gp.syscallsp.get(), bp: gp.syscallbp.get() };
+    let from = Here { pc: gp.syscallpc.get(), sp: gp.syscallsp.get(), bp: gp.syscallbp.get() };
     let call = Call { f, arg, mp, gp, call: gp.syscallnr.get(), from, foreign };
     lockm::tie(gp, mp);
     // SAFETY: nobody is on the goroutine's stack below where it has called C.

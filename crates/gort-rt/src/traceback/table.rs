@@ -104,8 +104,7 @@ fn parse(
     pc: usize,
 ) -> Option<Result<Row, Missing>> {
     let bases = BaseAddresses::default().set_eh_frame(base as u64);
-    let entry =
-        section.fde_from_offset(&bases, entry.into(), EhFrame::cie_from_offset).ok()?;
+    let entry = section.fde_from_offset(&bases, entry.into(), EhFrame::cie_from_offset).ok()?;
     if !entry.contains(pc as u64) {
         return Some(Err(Missing::Entry));
     }

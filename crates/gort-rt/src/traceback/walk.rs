@@ -54,7 +54,11 @@ impl<'a> Walk<'a> {
     }
 
     /// From where a goroutine has left its stack: `sp` is as `gort_sys::context::switch` left it.
-    pub(super) fn suspended(sp: usize, mut stacks: Stacks, cache: Option<&'a mut Cache>) -> Walk<'a> {
+    pub(super) fn suspended(
+        sp: usize,
+        mut stacks: Stacks,
+        cache: Option<&'a mut Cache>,
+    ) -> Walk<'a> {
         /// r15 to r12, rbx, rbp, and the return address.
         const SAVED: [usize; 7] = [15, 14, 13, 12, 3, RBP, PC];
         let mut registers = Registers::UNKNOWN;
@@ -106,6 +110,9 @@ impl<'a> Walk<'a> {
             Err(Missing::Entry) => return Err("there is no unwind information"),
             Err(Missing::Form) => return Err("there is unwind information of an unknown kind"),
         };
+        if !more {
+            return Ok(false);
+        }
         let now = self.sp();
         if self.stacks.which(now) != self.stacks.which(before) {
             self.turns += 1;
@@ -115,7 +122,7 @@ impl<'a> Walk<'a> {
         if self.turns > TURNS {
             return Err("the stack is damaged: it goes to and fro");
         }
-        Ok(more && self.registers.get(PC) != Some(0))
+        Ok(self.registers.get(PC) != Some(0))
     }
 
     fn sp(&self) -> usize {

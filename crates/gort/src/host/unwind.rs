@@ -62,7 +62,8 @@ pub(super) fn find(pc: usize) -> Option<Unwind> {
 }
 
 fn asked(find: Find, pc: usize) -> Option<Unwind> {
-    let mut found = Found { flags: 0, start: 0, end: 0, link_map: 0, eh_frame: 0, reserved: [0; 7] };
+    let mut found =
+        Found { flags: 0, start: 0, end: 0, link_map: 0, eh_frame: 0, reserved: [0; 7] };
     // SAFETY: takes any address, and fills the structure if it returns 0.
     let status = unsafe { find(ptr::without_provenance(pc), &mut found) };
     let there = status == 0 && found.eh_frame != 0;
@@ -114,7 +115,8 @@ mod tests {
         let list = list();
         // SAFETY: `getauxval` has no conditions.
         let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
-        let places = [both_ways_agree as *const () as usize, libc::getpid as *const () as usize, vdso];
+        let places =
+            [both_ways_agree as *const () as usize, libc::getpid as *const () as usize, vdso];
         for pc in places.into_iter().filter(|pc| *pc != 0) {
             let listed = list.iter().find(|object| (object.start..object.end).contains(&pc));
             let listed = listed.unwrap_or_else(|| panic!("{pc:#x} is not in the list"));

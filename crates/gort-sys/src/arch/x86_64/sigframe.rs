@@ -91,9 +91,11 @@ impl SignalFrame {
 
     /// The interrupted code's general registers.
     pub fn registers(&self) -> Registers {
-        let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx] = self.general;
+        let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx] =
+            self.general;
         Registers::all([
-            rax, rdx, rcx, rbx, rsi, rdi, rbp, self.sp, r8, r9, r10, r11, r12, r13, r14, r15, self.pc,
+            rax, rdx, rcx, rbx, rsi, rdi, rbp, self.sp, r8, r9, r10, r11, r12, r13, r14, r15,
+            self.pc,
         ])
     }
 
