@@ -110,6 +110,9 @@ impl<'a> Walk<'a> {
             Err(Missing::Entry) => return Err("there is no unwind information"),
             Err(Missing::Form) => return Err("there is unwind information of an unknown kind"),
         };
+        if !more {
+            return Ok(false);
+        }
         let now = self.sp();
         if self.stacks.which(now) != self.stacks.which(before) {
             self.turns += 1;
@@ -119,7 +122,7 @@ impl<'a> Walk<'a> {
         if self.turns > TURNS {
             return Err("the stack is damaged: it goes to and fro");
         }
-        Ok(more && self.registers.get(PC) != Some(0))
+        Ok(self.registers.get(PC) != Some(0))
     }
 
     fn sp(&self) -> usize {
