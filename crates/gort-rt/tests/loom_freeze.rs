@@ -4,7 +4,12 @@
 //! Shown to fail: `Relaxed` for the Release in `answer_slow` or for the Acquires in `held` (the frame is not
 //! there yet), for the Release in `release` or the Acquire in `answer_slow` (the thread goes on too soon).
 //! Without the first `futex_wake`, or with `futex_wait` for another word: "deadlock".
+//!
+//! # Safety
+//!
+//! Loom finds out whether the cell is used by two at a time: that is what is tested.
 
+#![allow(unsafe_code)]
 #![allow(
     dead_code,
     unused_imports,
@@ -34,19 +39,25 @@ impl Thread {
         Arc::new(Thread { freeze: Freeze::new(), stack: UnsafeCell::new(0) })
     }
 
+    fn write(&self, value: usize) {
+        // SAFETY: see the module.
+        self.stack.with_mut(|stack| unsafe { *stack = value });
+    }
+
     /// Works, is interrupted by as many signals, and works.
     fn run(&self, signals: usize) {
         for signal in 1..=signals {
-            self.stack.with_mut(|stack| unsafe { *stack = signal });
+            self.write(signal);
             self.freeze.answer(signal);
         }
-        self.stack.with_mut(|stack| unsafe { *stack = 0 });
+        self.write(0);
     }
 
     /// Looks at it, if it is held.
     fn look(&self, until: u64) -> bool {
         self.freeze.ask();
         let Some(frame) = self.freeze.held(until) else { return false };
+        // SAFETY: see the module.
         assert_eq!(self.stack.with(|stack| unsafe { *stack }), frame);
         self.freeze.release();
         true

@@ -9,7 +9,7 @@ use gort::chan;
 use gort_rt::traceback::{How, State, each};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use support::{Child, StopOnDrop, is_child, serial, stderr, watchdog};
+use support::{Child, StopOnDrop, is_child, serial, stderr, stdout, watchdog};
 
 const GOROUTINES: usize = 10_000;
 
@@ -82,25 +82,25 @@ fn among_many(goroutines: usize, rounds: usize) {
     });
 }
 
-fn in_a_child(label: &'static str, body: fn()) {
+fn in_a_child(label: &'static str, body: impl FnOnce()) {
     let _one = serial();
     let output = Child::new(label, body).env("GORT_DEBUG", "slice=100us").run();
     if !is_child() {
         assert!(output.status.success(), "{:?} {}", output.status, stderr(&output));
-    }
-}
-
-fn every_size() {
-    let _watchdog = watchdog();
-    for procs in support::PROCS {
-        gort::runtime::gomaxprocs(Some(procs));
-        gort::run(|| among_many(GOROUTINES, 25));
+        assert!(stdout(&output).contains("it is over\n"), "{}", stdout(&output));
     }
 }
 
 #[test]
 fn while_they_are_preempted() {
-    in_a_child("storm", every_size);
+    in_a_child("storm", || {
+        for procs in support::PROCS {
+            let _watchdog = watchdog();
+            gort::runtime::gomaxprocs(Some(procs));
+            gort::run(|| among_many(GOROUTINES, 25));
+        }
+        println!("it is over");
+    });
 }
 
 /// Who stops the world does not meet others who do.
@@ -117,6 +117,7 @@ fn while_gomaxprocs_changes() {
         let other = StopOnDrop::start(|| _ = each(How::Live, &mut |_, _| ()));
         gort::run(|| among_many(500, 100));
         drop((resize, other));
+        println!("it is over");
     });
 }
 

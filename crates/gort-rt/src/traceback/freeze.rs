@@ -43,9 +43,16 @@ impl Freeze {
 
     /// The thread is to be held; a signal has to be sent.
     pub(crate) fn ask(&self) {
-        let free = |now| (now == FREE || now == LATE).then_some(ASKED);
-        // Relaxed: nothing goes with it; the signal comes later.
-        let _ = self.state.try_update(Ordering::Relaxed, Ordering::Relaxed, free);
+        let order = Ordering::Relaxed;
+        loop {
+            let now = self.state.load(order);
+            // Nothing goes with it; the signal comes later.
+            if now != FREE && now != LATE
+                || self.state.compare_exchange(now, ASKED, order, order).is_ok()
+            {
+                return;
+            }
+        }
     }
 
     /// Waits until the thread is held, at the latest until `nanotime` says `until`. Whether it is not yet.
