@@ -216,7 +216,7 @@ fn a_thread_can_ask_too() {
     let (sender, receiver) = gort::chan::bounded::<()>(0);
     let handle = starts(receiver);
     let found = until(handle.id(), |found| found.state == "chan receive");
-    assert_eq!(found.functions(), ["recv", "receives", "inlined", "calls", "starts"]);
+    assert_eq!(found.functions()[..4], ["recv", "receives", "inlined", "calls"]);
     assert_eq!(
         found.creator.as_ref().map(|(frame, on)| (frame.short(), *on)),
         Some(("starts", None))

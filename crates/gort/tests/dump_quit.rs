@@ -201,6 +201,10 @@ fn before_and_after_there_are_goroutines() {
     .run();
     let after = Child::new("after", || {
         gort::run(|| ());
+        // It is on its way out.
+        while gort::runtime::num_goroutine() != 0 {
+            thread::yield_now();
+        }
         quits()
     })
     .run();
