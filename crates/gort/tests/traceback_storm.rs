@@ -64,7 +64,9 @@ fn among_many(goroutines: usize, rounds: usize) {
                         4 => _ = send.try_send(i),
                         5 => gort::ffi::call_with(|| _ = black_box(work(i / 4))),
                         6 => std::thread::yield_now(),
-                        _ => gort::time::sleep(std::time::Duration::from_millis(20 + i as u64 % 50)),
+                        _ => {
+                            gort::time::sleep(std::time::Duration::from_millis(20 + i as u64 % 50))
+                        }
                     }
                     let _ = receive.try_recv();
                 }
