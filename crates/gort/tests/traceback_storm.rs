@@ -39,7 +39,7 @@ fn look() -> (usize, usize) {
 #[inline(never)]
 fn work(seed: usize) -> usize {
     let mut sum = 0usize;
-    for i in 0..20_000 + seed % 20_000 {
+    for i in 0..2_000 + seed % 2_000 {
         sum = sum.wrapping_mul(31).wrapping_add(black_box(i));
     }
     sum
@@ -56,7 +56,7 @@ fn among_many(goroutines: usize, rounds: usize) {
             s.go(move || {
                 alive.fetch_add(1, Ordering::Relaxed);
                 while !stop.load(Ordering::Relaxed) {
-                    match i % 256 {
+                    match i % 2048 {
                         0 => _ = black_box(work(i)),
                         1 => _ = gort::go(move || work(i)).join(),
                         2 => gort::gosched(),
@@ -68,16 +68,16 @@ fn among_many(goroutines: usize, rounds: usize) {
                             200 + i as u64 % 500,
                         )),
                     }
-                    if i % 256 == 4 {
+                    if i % 2048 == 4 {
                         let _ = receive.try_recv();
                     }
-                    if i % 256 != 0 {
+                    if i % 2048 != 0 {
                         gort::gosched();
                     }
                 }
             });
         }
-        while alive.load(Ordering::Relaxed) < goroutines / 2 {
+        while alive.load(Ordering::Relaxed) < goroutines / 8 {
             gort::gosched();
         }
         // On a goroutine, but not for its turn among the others.
