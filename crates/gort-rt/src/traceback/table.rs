@@ -97,6 +97,7 @@ pub(super) fn row(pc: usize) -> Result<Row, Missing> {
 
 /// The row for `pc` by the entry at `entry` of what lies at `base`. `None` where gimli finds that it is
 /// none.
+#[inline(never)]
 fn parse(
     section: EhFrame<Bytes>,
     base: usize,

@@ -104,8 +104,8 @@ impl<'a> Walk<'a> {
         let more = match row {
             Ok(row) => self.apply(&row)?,
             Err(Missing::Entry) if self.is_sigreturn(pc) => self.interrupted()?,
-            // Somebody has called what is not there: the caller is known.
-            Err(Missing::Object) if self.exact => self.called()?,
+            // Somebody has called what is not there, or a linker's stub: the caller is known.
+            Err(Missing::Object | Missing::Entry) if self.exact => self.called()?,
             Err(Missing::Object) => return Err("there is no code"),
             Err(Missing::Entry) => return Err("there is no unwind information"),
             Err(Missing::Form) => return Err("there is unwind information of an unknown kind"),
@@ -197,10 +197,11 @@ impl<'a> Walk<'a> {
         Ok(true)
     }
 
-    /// A call has just been made: the return address is on top.
+    /// A call has just been made: the return address is on top, if what is there can be one.
     fn called(&mut self) -> Result<bool, &'static str> {
         let sp = self.sp();
-        let pc = self.stacks.read(sp).ok_or("there is no code")?;
+        let pc = self.stacks.read(sp).filter(|pc| table::row(pc.wrapping_sub(1)).is_ok());
+        let pc = pc.ok_or("there is no unwind information")?;
         self.registers.set(PC, pc);
         self.registers.set(RSP, sp.wrapping_add(size_of::<usize>()));
         self.exact = false;
