@@ -67,7 +67,12 @@ fn asked(find: Find, pc: usize) -> Option<Unwind> {
     // SAFETY: takes any address, and fills the structure if it returns 0.
     let status = unsafe { find(ptr::without_provenance(pc), &mut found) };
     let there = status == 0 && found.eh_frame != 0;
-    there.then_some(Unwind { header: found.eh_frame, start: found.start, end: found.end })
+    let header = found.eh_frame;
+    // Of an object whose segments leave a gap it tells the one with the code only, and nothing says where
+    // that with the tables ends.
+    let whole = (found.start..found.end).contains(&header);
+    let (start, end) = if whole { (found.start, found.end) } else { (0, usize::MAX) };
+    there.then_some(Unwind { header, start, end })
 }
 
 fn listed(pc: usize) -> Option<Unwind> {
@@ -124,6 +129,7 @@ mod tests {
                 // SAFETY: see the module.
                 let asked = asked(unsafe { transmute::<usize, super::Find>(find) }, pc).unwrap();
                 assert_eq!(asked.header, listed.header);
+                assert!((asked.start..asked.end).contains(&asked.header), "{asked:x?}");
             }
         }
         assert!(list.len() >= 2);
