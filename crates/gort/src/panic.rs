@@ -44,6 +44,7 @@ pub use deferred::{deferred, recovered};
 pub use defers::Defers;
 pub use hook::{PanicInfo, on_panic};
 
+use crate::traceback::{self, Trace};
 use std::any::Any;
 use std::backtrace::{Backtrace, BacktraceStatus};
 use std::cell::RefCell;
@@ -60,7 +61,7 @@ static CRASH: AtomicBool = AtomicBool::new(false);
 
 thread_local! {
     /// Where the last panic of this goroutine happened, for the policy *crash*.
-    static TRACE: RefCell<Option<Backtrace>> = const { RefCell::new(None) };
+    static TRACE: RefCell<Option<Trace>> = const { RefCell::new(None) };
 }
 
 /// Runs `f` and gives a panic back as a value: [`std::panic::catch_unwind`], except that
@@ -115,7 +116,8 @@ pub(crate) fn install_hook() {
     set_hook(Box::new(move |info| {
         if gort_rt::current().is_some() {
             if crashes() {
-                let _ = TRACE.try_with(|trace| trace.replace(Some(Backtrace::force_capture())));
+                let here = Trace::here();
+                let _ = TRACE.try_with(|trace| trace.replace(Some(here)));
             }
             if !custom {
                 return report(info);
@@ -155,20 +157,12 @@ pub(crate) fn reached_the_root(payload: &(dyn Any + Send)) {
     if !crashes() {
         return;
     }
-    let past = past(payload);
-    let mut err = std::io::stderr().lock();
-    if !past.is_empty() {
-        let _ = writeln!(err, "{past}panic: {}", message(payload));
-    }
-    if let Some(trace) = take_trace() {
-        let _ = write!(err, "{} [running]:\n{trace}", crate::runtime::title());
-    }
-    let _ = err.flush();
-    std::process::exit(2)
+    let message = format!("{}panic: {}", past(payload), message(payload));
+    traceback::crash(&message, take_trace())
 }
 
 /// Where this goroutine's last panic happened, under the policy *crash*.
-pub(crate) fn take_trace() -> Option<Backtrace> {
+pub(crate) fn take_trace() -> Option<Trace> {
     TRACE.try_with(RefCell::take).ok().flatten()
 }
 

@@ -36,6 +36,7 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     host::set(host);
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
     raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
+    super::clock::tell(gort_sys::vdso::nanotime());
     preempt::setup(options.slice, options.async_preempt);
     procresize(options.procs.clamp(1, super::state::MAX_PROCS))?;
     let mut lists = SCHED.lock();

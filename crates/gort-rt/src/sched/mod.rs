@@ -40,9 +40,11 @@
 
 pub(crate) mod boot;
 pub(crate) mod cgo;
+pub(crate) mod clock;
 pub(crate) mod completion;
 pub(crate) mod door;
 mod eager;
+pub(crate) mod errand;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod fire;
