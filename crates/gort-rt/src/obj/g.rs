@@ -51,6 +51,9 @@ pub struct G {
     pub(crate) parent: AtomicU64,
     /// The M it is locked to, which runs nothing else.
     pub(crate) lockedm: Link<M>,
+    /// Since when it has been runnable, if somebody wants to know (`sched/latency.rs`); else 0. Written by
+    /// whoever makes it runnable, and whoever runs it.
+    pub(crate) runnable_since: Word,
     /// How often it has been locked.
     pub(crate) lock_count: Word,
     /// Why it waits. Written by itself before it parks.
@@ -117,6 +120,7 @@ impl G {
             goid: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             lockedm: Link::none(),
+            runnable_since: Word::new(0),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
             stack_lo: Word::new(0),

@@ -5,6 +5,7 @@ use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
 use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
+use crate::sched::watchdog::Stretch;
 
 /// A thread of the runtime.
 ///
@@ -64,6 +65,8 @@ pub(crate) struct M {
     pub(crate) look_at: Word,
     pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
+    /// What the watchdog has seen of it.
+    pub(crate) stretch: Stretch,
 }
 
 impl M {
@@ -96,6 +99,7 @@ impl M {
             look_at: Word::new(0),
             patience: Word::new(0),
             cpu_seen: Word::new(0),
+            stretch: Stretch::none(),
         }
     }
 

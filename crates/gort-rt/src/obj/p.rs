@@ -5,7 +5,9 @@ use super::list::Stack;
 use super::m::M;
 use crate::netpoll::poller::Poller;
 use crate::prim::{AtomicU32, Link, Ordering, Word};
+use crate::sched::latency::Tally;
 use crate::sched::runq::RunQueue;
+use crate::sched::watchdog::Starving;
 use crate::stack::SlotCache;
 use crate::timer::{Timer, Timers};
 
@@ -50,6 +52,8 @@ pub(crate) struct P {
     pub(crate) exited: Word,
     pub(crate) steals: Word,
     pub(crate) handed_off: Word,
+    /// For how long goroutines have waited that it has run.
+    pub(crate) latency: Tally,
     /// The tick of a goroutine that is not to run for a whole slice while others wait: it has made one
     /// of them ready, or goes before them.
     pub(crate) readied: Word,
@@ -63,6 +67,8 @@ pub(crate) struct P {
     pub(crate) poller: Poller,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
+    /// What the watchdog has seen of its queue.
+    pub(crate) starving: Starving,
     /// Its timers. They have a lock of their own.
     pub(crate) timers: Timers,
 }
@@ -118,12 +124,14 @@ impl P {
             exited: Word::new(0),
             steals: Word::new(0),
             handed_off: Word::new(0),
+            latency: Tally::new(),
             readied: Word::new(usize::MAX),
             preempt: Word::new(usize::MAX),
             timers_free: Stack::new(),
             timer_news: Word::new(0),
             poller: Poller::new(),
             seen: Seen::nothing(),
+            starving: Starving::nobody(),
             timers: Timers::new(),
         }
     }

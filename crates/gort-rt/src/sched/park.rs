@@ -11,7 +11,7 @@
 use super::find::{Turn, turn};
 use super::fire::is_due;
 use super::state::{SCHED, runqput};
-use super::{door, exit, preempt, spawn, sysmon, wake, worker};
+use super::{door, exit, latency, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
@@ -95,6 +95,9 @@ pub fn gosched() {
     let pp = door::open(gp);
     if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
         leave(gp, YIELD, 0);
+    } else {
+        // A round of its own: who yields all the time is no hog, though nobody else is there.
+        pp.schedtick.bump();
     }
     slot::unlock();
 }
@@ -136,6 +139,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
     match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
+            latency::queued(Some(pp), gp);
             let tick = pp.schedtick.get();
             pp.readied.set(tick);
             runqput(pp, gp, true);
@@ -147,6 +151,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
             }
         }
         None => {
+            latency::queued(None, gp);
             SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room_from_outside();
         }
@@ -215,6 +220,7 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
         // SAFETY: `next` came from our own queue, is suspended, and has a block of its own; the
         // words of the block we leave are ours until the switch.
         Some(next) => unsafe {
+            latency::runs(pp, next);
             worker::take_on(mp, next);
             let fs = next.fs.get();
             host::carry(gp.fs.get(), fs);
@@ -294,17 +300,20 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
     match gp.after.get() {
         YIELD => {
             gp.status.yielded();
+            latency::queued(Some(mp.pp()), gp);
             runqput(mp.pp(), gp, false);
             wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
+            latency::queued(mp.p.get(), gp);
             SCHED.lock().hogput(gp);
             wake_another();
         }
         REQUEUE => {
             gp.status.requeued();
+            latency::queued(None, gp);
             if gp.after_arg.get() == 0 {
                 SCHED.lock().hogput(gp);
                 return wake::wakep();

@@ -11,11 +11,11 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::park::gostart;
 use super::state::{SCHED, runqput};
 use super::syscall::reentersyscall;
 use super::wake::wakep;
+use super::{door, latency};
 use crate::host;
 use crate::lock::{Mutex, Rank};
 use crate::obj::deque::Deque;
@@ -115,6 +115,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
 
 fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
+    latency::queued(pp, gp);
     match pp {
         Some(pp) => {
             pp.spawned.bump();

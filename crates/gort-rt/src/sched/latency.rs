@@ -1,0 +1,182 @@
+//! For how long goroutines wait to be run, once they can. Go: `gTrackingPeriod`, `timeToRun`.
+//!
+//! A clock costs about as much as a switch, so only one in [`PERIOD`] is timed. Each P counts down when
+//! it makes a goroutine runnable; whoever comes out at 0 gets a stamp, and the P that runs it finds that
+//! and notes the difference. What the others cost is a counter of the P's and a word of the goroutine's,
+//! in cache lines that the switch needs anyway. The distance is random around its mean, or in a program
+//! with a rhythm it would always be the same goroutine's turn.
+//!
+//! Under the watchdog everybody gets a stamp: it looks at them.
+
+use super::watchdog;
+use crate::obj::g::G;
+use crate::obj::p::P;
+use crate::prim::{AtomicUsize, Ordering, Word};
+use gort_sys::vdso::nanotime;
+
+/// One in so many is timed, in the mean; a power of two.
+const PERIOD: usize = 256;
+
+/// How many buckets there are.
+const BUCKETS: usize = 28;
+
+/// The first bucket is for less than this, in nanoseconds; each bucket's bound is twice the one's before.
+const FIRST: u64 = 256;
+
+/// What a P has noted. Its owner's; read by others.
+#[derive(Debug)]
+pub(crate) struct Tally {
+    counts: [Word; BUCKETS],
+    nanos: Word,
+    /// Goroutines to be made runnable until one is timed.
+    countdown: Word,
+}
+
+impl Tally {
+    pub(crate) const fn new() -> Tally {
+        Tally {
+            counts: [const { Word::new(0) }; BUCKETS],
+            nanos: Word::new(0),
+            countdown: Word::new(0),
+        }
+    }
+}
+
+/// The countdown of those who have no P. It may miss some: they are rare, and mostly have a lock to wait for.
+static OUTSIDE: Word = Word::new(0);
+
+/// `gp` has become runnable, and is about to be queued; by the M that has `pp`, or has none.
+#[inline(always)]
+pub(crate) fn queued(pp: Option<&'static P>, gp: &'static G) {
+    let countdown = pp.map_or(&OUTSIDE, |pp| &pp.latency.countdown);
+    match countdown.get().checked_sub(1) {
+        Some(left) => countdown.set(left),
+        None => stamp(pp, countdown, gp),
+    }
+}
+
+#[cold]
+fn stamp(pp: Option<&'static P>, countdown: &Word, gp: &'static G) {
+    static DRAWS: AtomicUsize = AtomicUsize::new(0);
+    let now = nanotime();
+    // Who has no P draws from a sequence instead: steps of the golden ratio.
+    let random = pp.map_or_else(
+        || DRAWS.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed) >> 32,
+        P::cheaprand,
+    );
+    let distance = if watchdog::is_on() { 0 } else { PERIOD / 2 + random % PERIOD };
+    countdown.set(distance);
+    // Not 0, at whatever time.
+    gp.runnable_since.set(now.max(1) as usize);
+}
+
+/// Since when `gp` has been runnable, if it is and has a stamp.
+pub(super) fn since(gp: &'static G) -> Option<u64> {
+    Some(gp.runnable_since.get() as u64).filter(|since| *since != 0)
+}
+
+/// `gp` is about to run with `pp`.
+#[inline(always)]
+pub(crate) fn runs(pp: &'static P, gp: &'static G) {
+    if gp.runnable_since.get() != 0 {
+        note(pp, gp);
+    }
+}
+
+#[cold]
+fn note(pp: &'static P, gp: &'static G) {
+    let waited = nanotime().saturating_sub(gp.runnable_since.get() as u64);
+    gp.runnable_since.set(0);
+    let tally = &pp.latency;
+    tally.nanos.set(tally.nanos.get().wrapping_add(waited as usize));
+    if let Some(count) = tally.counts.get(bucket(waited)) {
+        count.bump();
+    }
+}
+
+/// The bucket for so many nanoseconds.
+fn bucket(nanos: u64) -> usize {
+    let doublings = (nanos / FIRST).checked_ilog2().map_or(0, |log| log + 1);
+    (doublings as usize).min(BUCKETS - 1)
+}
+
+/// For how long goroutines have waited to be run: a histogram of those that were timed, about one in 256,
+/// chosen at random.
+///
+/// The first bucket is for less than 256 ns, the next for less than 512 ns, and so on, doubling; the
+/// 27th is for less than 17 s, and the 28th for all that is longer.
+///
+/// ```
+/// let latency = gort_rt::Latency::default();
+/// assert_eq!((latency.count(), latency.quantile(0.5)), (0, None));
+/// assert_eq!(latency.buckets().next(), Some((Some(256), 0)));
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Latency {
+    counts: [usize; BUCKETS],
+    nanos: usize,
+}
+
+impl Latency {
+    /// Adds what `pp` has noted.
+    pub(crate) fn add(&mut self, pp: &'static P) {
+        for (sum, count) in self.counts.iter_mut().zip(&pp.latency.counts) {
+            *sum = sum.wrapping_add(count.get());
+        }
+        self.nanos = self.nanos.wrapping_add(pp.latency.nanos.get());
+    }
+
+    /// The buckets: below how many nanoseconds each lies (`None`: no bound), and how many are in it.
+    pub fn buckets(&self) -> impl Iterator<Item = (Option<u64>, usize)> {
+        let last = BUCKETS - 1;
+        let bound = move |i| if i < last { Some(FIRST << i) } else { None };
+        self.counts.into_iter().enumerate().map(move |(i, count)| (bound(i), count))
+    }
+
+    /// How many were timed.
+    pub fn count(&self) -> usize {
+        self.counts.iter().fold(0, |sum, count| sum.wrapping_add(*count))
+    }
+
+    /// For how long they waited, all together, in nanoseconds.
+    pub fn nanos(&self) -> usize {
+        self.nanos
+    }
+
+    /// The bound, in nanoseconds, that this part of them (0 to 1) stayed below, as closely as the buckets
+    /// tell: up to twice too much. `None` if there were none, or if some of them belong to the last bucket.
+    pub fn quantile(&self, part: f64) -> Option<u64> {
+        let count = self.count();
+        let wanted = (part.clamp(0.0, 1.0) * count as f64) as usize;
+        let mut below = 0;
+        self.buckets().find_map(|(bound, count)| {
+            below += count;
+            (count != 0 && below >= wanted).then_some(bound)
+        })?
+    }
+
+    /// What has been noted since `before`, which is earlier.
+    pub fn since(&self, before: &Latency) -> Latency {
+        let mut later = *self;
+        for (count, before) in later.counts.iter_mut().zip(before.counts) {
+            *count = count.wrapping_sub(before);
+        }
+        later.nanos = later.nanos.wrapping_sub(before.nanos);
+        later
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{BUCKETS, FIRST, bucket};
+
+    #[test]
+    fn bounds_are_exclusive() {
+        assert_eq!((bucket(0), bucket(FIRST - 1), bucket(FIRST)), (0, 0, 1));
+        for i in 1..BUCKETS - 1 {
+            let bound = FIRST << i;
+            assert_eq!((bucket(bound - 1), bucket(bound)), (i, i + 1));
+        }
+        assert_eq!(bucket(u64::MAX), BUCKETS - 1);
+    }
+}
