@@ -51,9 +51,6 @@ pub struct G {
     pub(crate) parent: AtomicU64,
     /// The M it is locked to, which runs nothing else.
     pub(crate) lockedm: Link<M>,
-    /// Since when it has been runnable, if somebody wants to know (`sched/latency.rs`); else 0. Written by
-    /// whoever makes it runnable, and whoever runs it.
-    pub(crate) runnable_since: Word,
     /// How often it has been locked.
     pub(crate) lock_count: Word,
     /// Why it waits. Written by itself before it parks.
@@ -68,9 +65,11 @@ pub struct G {
     pub(crate) syscallsp: Word,
     /// The number of that call, plus one; 0 for C.
     pub(crate) syscallnr: Word,
+    /// Since when it has been runnable, if it is and somebody wants to know (`sched/latency.rs`); else 0.
+    pub(crate) runnable_since: Word,
     /// The number, plus one, of the last call that took so long that the P was taken.
     pub(crate) slowcall: Word,
-    /// Bits of what kind it is. Fixed while it lives.
+    /// Bits of what kind it is. Fixed while it lives, but for [`TIMED`].
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
     pub(crate) name: Word,
@@ -103,6 +102,8 @@ unsafe impl Sync for Payload {}
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
 pub(crate) const SHARED_TLS: usize = 1;
+/// [`G::kind`]: it is runnable, and whoever runs it looks at `runnable_since`.
+pub(crate) const TIMED: usize = 2;
 
 impl G {
     pub(crate) const fn new() -> G {
@@ -120,7 +121,6 @@ impl G {
             goid: AtomicU64::new(0),
             parent: AtomicU64::new(0),
             lockedm: Link::none(),
-            runnable_since: Word::new(0),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
             stack_lo: Word::new(0),
@@ -129,6 +129,7 @@ impl G {
             syscallpc: Word::new(0),
             syscallsp: Word::new(0),
             syscallnr: Word::new(0),
+            runnable_since: Word::new(0),
             slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
@@ -167,6 +168,12 @@ impl G {
     #[inline]
     pub fn id(&self) -> u64 {
         self.goid.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has thread-local storage of its own, and no stamp: it can be switched to as it is.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind.get() == 0
     }
 
     #[inline(always)]

@@ -52,8 +52,6 @@ pub(crate) struct P {
     pub(crate) exited: Word,
     pub(crate) steals: Word,
     pub(crate) handed_off: Word,
-    /// For how long goroutines have waited that it has run.
-    pub(crate) latency: Tally,
     /// The tick of a goroutine that is not to run for a whole slice while others wait: it has made one
     /// of them ready, or goes before them.
     pub(crate) readied: Word,
@@ -71,6 +69,8 @@ pub(crate) struct P {
     pub(crate) starving: Starving,
     /// Its timers. They have a lock of their own.
     pub(crate) timers: Timers,
+    /// For how long those goroutines had waited that it has run.
+    pub(crate) latency: Tally,
 }
 
 /// What sysmon has seen of a P, and when. Written by sysmon only.
@@ -124,7 +124,6 @@ impl P {
             exited: Word::new(0),
             steals: Word::new(0),
             handed_off: Word::new(0),
-            latency: Tally::new(),
             readied: Word::new(usize::MAX),
             preempt: Word::new(usize::MAX),
             timers_free: Stack::new(),
@@ -133,6 +132,7 @@ impl P {
             seen: Seen::nothing(),
             starving: Starving::nobody(),
             timers: Timers::new(),
+            latency: Tally::new(),
         }
     }
 

@@ -1,21 +1,23 @@
 //! For how long goroutines wait to be run, once they can. Go: `gTrackingPeriod`, `timeToRun`.
 //!
-//! A clock costs about as much as a switch, so only one in [`PERIOD`] is timed. Each P counts down when
-//! it makes a goroutine runnable; whoever comes out at 0 gets a stamp, and the P that runs it finds that
-//! and notes the difference. What the others cost is a counter of the P's and a word of the goroutine's,
-//! in cache lines that the switch needs anyway. The distance is random around its mean, or in a program
-//! with a rhythm it would always be the same goroutine's turn.
+//! A clock costs about as much as a switch, so only one in 256 is timed: it gets a stamp, by whoever makes
+//! it runnable, and whoever runs it notes the difference, with the P that runs it. The others cost next to
+//! nothing. Which they are is drawn from a counter that is at hand, the P's tick or its count of new
+//! goroutines: neighbours come out far apart, whatever rhythm a program has, and in the long run each
+//! has its share. Those that one goroutine readies without leaving are drawn together.
+//!
+//! Nor does the switch straight from goroutine to goroutine look for stamps. One that has a stamp is of a
+//! kind ([`TIMED`]) that takes the way over g0, which looks.
 //!
 //! Under the watchdog everybody gets a stamp: it looks at them.
 
-use super::watchdog;
-use crate::obj::g::G;
+use crate::obj::g::{G, TIMED};
 use crate::obj::p::P;
-use crate::prim::{AtomicUsize, Ordering, Word};
+use crate::prim::{AtomicU32, AtomicUsize, Ordering, Word};
 use gort_sys::vdso::nanotime;
 
-/// One in so many is timed, in the mean; a power of two.
-const PERIOD: usize = 256;
+/// One in so many is timed.
+const PERIOD: u32 = 256;
 
 /// How many buckets there are.
 const BUCKETS: usize = 28;
@@ -28,46 +30,56 @@ const FIRST: u64 = 256;
 pub(crate) struct Tally {
     counts: [Word; BUCKETS],
     nanos: Word,
-    /// Goroutines to be made runnable until one is timed.
-    countdown: Word,
 }
 
 impl Tally {
     pub(crate) const fn new() -> Tally {
-        Tally {
-            counts: [const { Word::new(0) }; BUCKETS],
-            nanos: Word::new(0),
-            countdown: Word::new(0),
-        }
+        Tally { counts: [const { Word::new(0) }; BUCKETS], nanos: Word::new(0) }
     }
 }
 
-/// The countdown of those who have no P. It may miss some: they are rare, and mostly have a lock to wait for.
-static OUTSIDE: Word = Word::new(0);
+/// Numbers up to this are drawn. In a cache line that nobody writes.
+#[repr(align(64))]
+struct Limit(AtomicU32);
+
+const ONE_IN_PERIOD: u32 = u32::MAX / PERIOD;
+static LIMIT: Limit = Limit(AtomicU32::new(ONE_IN_PERIOD));
+
+/// Everybody gets a stamp from here on, or one in [`PERIOD`] again.
+pub(super) fn time_all(all: bool) {
+    LIMIT.0.store(if all { u32::MAX } else { ONE_IN_PERIOD }, Ordering::Relaxed);
+}
+
+/// Whether the one with this number gets a stamp. Steps of the golden ratio.
+#[inline(always)]
+fn is_drawn(number: usize) -> bool {
+    (number as u32).wrapping_mul(0x9e37_79b9) <= LIMIT.0.load(Ordering::Relaxed)
+}
 
 /// `gp` has become runnable, and is about to be queued; by the M that has `pp`, or has none.
 #[inline(always)]
 pub(crate) fn queued(pp: Option<&'static P>, gp: &'static G) {
-    let countdown = pp.map_or(&OUTSIDE, |pp| &pp.latency.countdown);
-    match countdown.get().checked_sub(1) {
-        Some(left) => countdown.set(left),
-        None => stamp(pp, countdown, gp),
+    match pp {
+        Some(pp) => drawn_by(pp.schedtick.get(), gp),
+        None => {
+            static OUTSIDE: AtomicUsize = AtomicUsize::new(0);
+            drawn_by(OUTSIDE.fetch_add(1, Ordering::Relaxed), gp);
+        }
+    }
+}
+
+/// `gp`, the one with this number, has become runnable, and is about to be queued.
+#[inline(always)]
+pub(crate) fn drawn_by(number: usize, gp: &'static G) {
+    if is_drawn(number) {
+        stamp(gp);
     }
 }
 
 #[cold]
-fn stamp(pp: Option<&'static P>, countdown: &Word, gp: &'static G) {
-    static DRAWS: AtomicUsize = AtomicUsize::new(0);
-    let now = nanotime();
-    // Who has no P draws from a sequence instead: steps of the golden ratio.
-    let random = pp.map_or_else(
-        || DRAWS.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed) >> 32,
-        P::cheaprand,
-    );
-    let distance = if watchdog::is_on() { 0 } else { PERIOD / 2 + random % PERIOD };
-    countdown.set(distance);
-    // Not 0, at whatever time.
-    gp.runnable_since.set(now.max(1) as usize);
+fn stamp(gp: &'static G) {
+    gp.runnable_since.set(nanotime() as usize);
+    gp.kind.set(gp.kind.get() | TIMED);
 }
 
 /// Since when `gp` has been runnable, if it is and has a stamp.
@@ -75,10 +87,10 @@ pub(super) fn since(gp: &'static G) -> Option<u64> {
     Some(gp.runnable_since.get() as u64).filter(|since| *since != 0)
 }
 
-/// `gp` is about to run with `pp`.
+/// `gp` is about to run with `pp`. On g0.
 #[inline(always)]
 pub(crate) fn runs(pp: &'static P, gp: &'static G) {
-    if gp.runnable_since.get() != 0 {
+    if gp.kind.get() & TIMED != 0 {
         note(pp, gp);
     }
 }
@@ -87,6 +99,7 @@ pub(crate) fn runs(pp: &'static P, gp: &'static G) {
 fn note(pp: &'static P, gp: &'static G) {
     let waited = nanotime().saturating_sub(gp.runnable_since.get() as u64);
     gp.runnable_since.set(0);
+    gp.kind.set(gp.kind.get() & !TIMED);
     let tally = &pp.latency;
     tally.nanos.set(tally.nanos.get().wrapping_add(waited as usize));
     if let Some(count) = tally.counts.get(bucket(waited)) {

@@ -220,7 +220,6 @@ fn leave(gp: &'static G, after: usize, arg: usize) {
         // SAFETY: `next` came from our own queue, is suspended, and has a block of its own; the
         // words of the block we leave are ours until the switch.
         Some(next) => unsafe {
-            latency::runs(pp, next);
             worker::take_on(mp, next);
             let fs = next.fs.get();
             host::carry(gp.fs.get(), fs);
@@ -271,7 +270,7 @@ pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
 }
 
 /// A goroutine that can be switched to straight from here: from our own queue, with a stack, not
-/// locked to another M. One that is not goes on by way of g0.
+/// locked to another M, and not timed. One that is not goes on by way of g0.
 #[inline(always)]
 fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'static G> {
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
@@ -287,7 +286,7 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
-        && !next.shares_tls()
+        && next.is_plain()
     {
         return Some(next);
     }

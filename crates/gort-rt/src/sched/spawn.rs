@@ -115,14 +115,13 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
 
 fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
-    latency::queued(pp, gp);
     match pp {
         Some(pp) => {
-            pp.spawned.bump();
+            latency::drawn_by(pp.spawned.bump(), gp);
             runqput(pp, gp, true);
         }
         None => {
-            SCHED.spawned.fetch_add(1, Ordering::Relaxed);
+            latency::drawn_by(SCHED.spawned.fetch_add(1, Ordering::Relaxed), gp);
             SCHED.lock().globrunqput(gp);
         }
     }

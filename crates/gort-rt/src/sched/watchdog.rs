@@ -10,7 +10,7 @@
 //! sleeps in the kernel, or gets no CPU, does not run. One alarm for each stretch, with a P or without.
 //!
 //! *Waiting* is time since the goroutine was made runnable. Everybody gets a stamp for it while the watchdog is
-//! on (`latency.rs`), which costs the clock twice at each switch, some 30 ns. sysmon looks at the first of each
+//! on (`latency.rs`), which costs the clock twice at each switch, and a turn over g0. sysmon looks at the first of each
 //! queue, which has waited for longest there, and at the one in front of a P's: one alarm for each goroutine
 //! that it finds, and for each queue at most one within the limit. Goroutines that were queued before the
 //! watchdog was set have no stamp.
@@ -37,13 +37,9 @@ static LIMIT: AtomicU64 = AtomicU64::new(0);
 /// at least), before [`next_alarm`] says so, and returns what it was; `None`, as at first, is for ever.
 pub fn set_watchdog(limit: Option<u64>) -> Option<u64> {
     let limit = limit.map_or(0, |limit| limit.max(LEAST));
+    latency::time_all(limit != 0);
     let before = LIMIT.swap(limit, Ordering::Relaxed);
     (before != 0).then_some(before)
-}
-
-/// Whether everybody gets a stamp.
-pub(super) fn is_on() -> bool {
-    LIMIT.load(Ordering::Relaxed) != 0
 }
 
 /// What the watchdog has found a goroutine doing.
