@@ -83,7 +83,7 @@ pub struct Figures {
     pub local_queues: usize,
     /// How often a P has taken goroutines from another: a count.
     pub steals: usize,
-    /// Switches to a goroutine: a count.
+    /// Rounds of scheduling: switches to a goroutine, and yields for which there was nobody: a count.
     pub switches: usize,
     /// Goroutines that were interrupted by a signal to let others go first: a count.
     pub preemptions: usize,

@@ -135,7 +135,7 @@ impl Stats {
             f(Metric { name, help, value: Value::Counter(value as u64) });
         };
         count("gort_goroutines_created_total", "Goroutines made.", self.spawned);
-        count("gort_switches_total", "Switches to a goroutine.", self.switches);
+        count("gort_switches_total", "Rounds of scheduling.", self.switches);
         count("gort_steals_total", "Times a P took goroutines from another.", self.steals);
         count("gort_preemptions_total", "Goroutines interrupted by a signal.", self.preemptions);
         count("gort_retaken_calls_total", "Ps taken in announced calls.", self.retaken_calls);
