@@ -111,12 +111,12 @@ fn the_patterns_are_gos() {
     }
 }
 
-/// A goroutine waits for a channel, and one is in a system call, for half a second.
-fn work() {
+/// A goroutine waits for a channel, and one is in a system call, for that long.
+fn work(nanos: i64) {
     let (sender, receiver) = gort::chan::bounded::<()>(0);
     gort::run(|| {
         let waiter = gort::go(move || receiver.recv());
-        let time = Timespec { sec: 0, nsec: 500_000_000 };
+        let time = Timespec { sec: 0, nsec: nanos };
         gort::go(move || nanosleep(&time, None)).join().unwrap().unwrap();
         drop(sender);
         waiter.join().unwrap().unwrap_err();
@@ -128,7 +128,7 @@ fn a_line_for_each_period() {
     let _one = serial();
     for procs in [1usize, 3, 16] {
         let output =
-            Child::new(["one", "three", "sixteen"][procs.ilog2().min(2) as usize], || work())
+            Child::new(["one", "three", "sixteen"][procs.ilog2().min(2) as usize], || work(500_000_000))
                 .env("GOMAXPROCS", procs)
                 .env("GORT_DEBUG", "schedtrace=50")
                 .run();
@@ -178,7 +178,7 @@ fn a_line_while_all_is_idle() {
 #[test]
 fn details() {
     let _one = serial();
-    let output = Child::new("detail", || work())
+    let output = Child::new("detail", || work(500_000_000))
         .env("GOMAXPROCS", 2)
         .env("GORT_DEBUG", "schedtrace=50,scheddetail=1")
         .run();
