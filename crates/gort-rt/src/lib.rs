@@ -24,6 +24,7 @@ mod stack;
 pub mod sync;
 mod throw;
 pub mod timer;
+pub mod traceback;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Options, boot, forked};
@@ -31,6 +32,7 @@ pub use sched::cgo::{
     CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
 };
 pub use sched::completion::{Completed, Completion, Detached};
+pub use sched::errand::call_on_thread;
 pub use sched::figures::{Figures, each_waiting, figures, numgoroutine, procs, run_queues};
 pub use sched::foreign::Foreign;
 pub use sched::latency::Latency;
@@ -45,4 +47,14 @@ pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use sched::watchdog::{Alarm, Found, next_alarm, set_watchdog};
-pub use throw::throw;
+pub use throw::{Whose, last_words, set_traces, throw};
+
+/// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.
+#[inline(always)]
+pub fn here() -> usize {
+    gort_sys::context::slot::here().pc
+}
+
+/// Where this crate is written, as the compiler calls it: for traces, which leave its frames out.
+#[doc(hidden)]
+pub const SOURCE: &str = file!().split_at(file!().len() - "lib.rs".len()).0;

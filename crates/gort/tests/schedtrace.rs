@@ -127,11 +127,12 @@ fn work(nanos: i64) {
 fn a_line_for_each_period() {
     let _one = serial();
     for procs in [1usize, 3, 16] {
-        let output =
-            Child::new(["one", "three", "sixteen"][procs.ilog2().min(2) as usize], || work(500_000_000))
-                .env("GOMAXPROCS", procs)
-                .env("GORT_DEBUG", "schedtrace=50")
-                .run();
+        let output = Child::new(["one", "three", "sixteen"][procs.ilog2().min(2) as usize], || {
+            work(500_000_000)
+        })
+        .env("GOMAXPROCS", procs)
+        .env("GORT_DEBUG", "schedtrace=50")
+        .run();
         if is_child() {
             continue;
         }

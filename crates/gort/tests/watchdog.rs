@@ -11,7 +11,7 @@ use std::time::Duration;
 use support::hogs::turn;
 use support::{Child, is_child, serial, stderr, stdout};
 
-/// How many lines say this of the goroutine with this number.
+/// How many lines say this of the goroutine that is called so.
 fn said(output: &Output, goroutine: &str, what: &str) -> usize {
     let start = format!("gort: watchdog: goroutine {goroutine} has {what} for ");
     stderr(output).lines().filter(|line| line.starts_with(&start)).count()
@@ -45,15 +45,16 @@ fn printed(output: &Output, word: &str) -> String {
     line[word.len()..].trim().to_owned()
 }
 
-/// Starts a goroutine that does not yield until it is told to. Its number is printed behind `name`.
+/// Starts a goroutine that does not yield until it is told to. What it is called in messages is printed behind
+/// `name`.
 fn hog(name: &'static str) -> (Arc<AtomicBool>, gort::JoinHandle<()>) {
     let stop = Arc::new(AtomicBool::new(false));
     let told = Arc::clone(&stop);
-    let hog = gort::go(move || {
-        println!("{name} {}", gort::current().unwrap());
+    let hog = gort::Builder::new().name(name.into()).spawn(move || {
+        println!("{name} {} [{name}]", gort::current().unwrap());
         turn(&told, &AtomicU64::new(0));
     });
-    (stop, hog)
+    (stop, hog.unwrap())
 }
 
 /// Waits, on an ordinary thread, for so many alarms.
@@ -88,9 +89,15 @@ fn a_hog_that_signals_cannot_interrupt() {
         .env("GORT_DEBUG", "asyncpreemptoff=1,watchdog=30ms")
         .run();
         if !is_child() {
-            let all = lines(&output);
-            let number = printed(&output, "hog");
-            assert_eq!(said(&output, &number, "run"), 1, "{all:?}");
+            let (all, stderr) = (lines(&output), stderr(&output));
+            let hog = printed(&output, "hog");
+            assert_eq!(said(&output, &hog, "run"), 1, "{all:?}");
+            // And where it is.
+            let trace =
+                format!("\ngoroutine {} [running, \"hog\"]:\n", hog.trim_end_matches(" [hog]"));
+            let (_, trace) = stderr.split_once(&trace).unwrap_or_else(|| panic!("{stderr}"));
+            assert!(trace.contains("support::hogs::turn(...)\n"), "{stderr}");
+            assert!(trace.contains("\ncreated by watchdog::hog\n"), "{stderr}");
         }
     }
 }

@@ -42,6 +42,7 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
     raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
     figures::begin();
+    super::clock::tell(gort_sys::vdso::nanotime());
     preempt::setup(options.slice, options.async_preempt);
     schedtrace::setup(options.schedtrace);
     watchdog::set_watchdog(options.watchdog);

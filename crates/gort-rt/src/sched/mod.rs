@@ -40,9 +40,11 @@
 
 pub(crate) mod boot;
 pub(crate) mod cgo;
+pub(crate) mod clock;
 pub(crate) mod completion;
 pub(crate) mod door;
 mod eager;
+pub(crate) mod errand;
 pub(crate) mod exit;
 pub(crate) mod figures;
 pub(crate) mod find;
@@ -57,7 +59,6 @@ pub(crate) mod parker;
 pub(crate) mod pin;
 pub(crate) mod preempt;
 pub(crate) mod rand;
-pub(crate) mod reason;
 pub(crate) mod retake;
 pub(crate) mod runq;
 pub(crate) mod schedtrace;

@@ -193,7 +193,7 @@ fn g_lines(text: &mut Text) {
         text.field("  G", gp.id() as usize);
         text.field(": status=", status);
         text.text("(");
-        text.text(reason.map_or("", WaitReason::as_str));
+        text.text(reason.map_or("", WaitReason::text));
         text.text(")");
         // The M that it ran on last is there still.
         let here = gp.m.get().filter(|mp| mp.curg.is(gp));

@@ -27,7 +27,6 @@
 
 #![allow(unsafe_code)]
 
-use super::eager;
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
@@ -36,7 +35,7 @@ use super::schedtrace::Reports;
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
-use super::watchdog;
+use super::{clock, eager, errand, watchdog};
 use crate::host;
 use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
@@ -100,6 +99,7 @@ unsafe extern "C" fn sysmon(_: usize) {
     loop {
         reports.write(nanotime());
         nap(delay);
+        errand::run();
         idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
         if idle == IDLE && sleep(reports.due()) {
             (looks, idle, delay) = (0, 0, SHORTEST);
@@ -164,6 +164,9 @@ fn sleep(until: u64) -> bool {
         return false;
     }
     SCHED.sysmonnote.clear();
+    if errand::is_there() {
+        return false;
+    }
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
     drop(lists);
@@ -182,6 +185,7 @@ fn sleep(until: u64) -> bool {
 #[cold]
 pub(crate) fn awaken() {
     if SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0 {
+        clock::tell(nanotime());
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -229,6 +233,7 @@ pub(crate) static COUNTS: Counts =
     Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
+    clock::tell(now);
     let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;

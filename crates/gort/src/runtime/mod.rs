@@ -8,6 +8,7 @@ pub use watchdog::set_watchdog;
 pub(crate) use watchdog::start as start_watchdog;
 
 use crate::join::GoId;
+use std::io;
 use std::marker::PhantomData;
 
 /// The goroutine this runs on; `None` on an ordinary thread.
@@ -108,4 +109,33 @@ pub fn num_cpu() -> usize {
 /// How many goroutines have been started and are not over.
 pub fn num_goroutine() -> usize {
     gort_rt::numgoroutine()
+}
+
+/// Writes what every goroutine does, and where: why it waits and for how long, the functions that it is in
+/// with their files and lines, and who started it. The layout is Go's, so that what reads Go's dumps reads
+/// these; a goroutine's name comes last in the brackets.
+///
+/// Frames of the runtime are left out, but for what the program has called, unless `GORT_TRACEBACK` is
+/// `system`. From goroutines and ordinary threads. Everybody stands still until all have been looked at,
+/// and goes on before anything is written. What waits: the thread; in `out`'s calls what it says. Go:
+/// `runtime.Stack` for all, `pprof.Lookup("goroutine").WriteTo(out, 2)`.
+///
+/// ```
+/// gort::run(|| {
+///     let (_sender, receiver) = gort::chan::bounded::<()>(0);
+///     let worker = gort::Builder::new().name("worker".into()).spawn(move || receiver.recv()).unwrap();
+///     gort::time::sleep(std::time::Duration::from_millis(10));
+///     let mut text = Vec::new();
+///     gort::runtime::dump(&mut text).unwrap();
+///     let text = String::from_utf8(text).unwrap();
+///     assert!(text.contains(&format!("goroutine {} [chan receive, \"worker\"]:", worker.id())));
+/// });
+/// ```
+///
+/// # Errors
+///
+/// Those of `out`.
+#[doc(alias = "Stack")]
+pub fn dump(out: &mut dyn io::Write) -> io::Result<()> {
+    crate::traceback::dump(out, crate::traceback::level().is_system())
 }

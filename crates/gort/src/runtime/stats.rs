@@ -61,7 +61,7 @@ pub fn stats() -> Stats {
 /// ```
 pub fn waiting_for() -> BTreeMap<&'static str, usize> {
     let mut reasons = BTreeMap::new();
-    gort_rt::each_waiting(|reason| *reasons.entry(reason.as_str()).or_default() += 1);
+    gort_rt::each_waiting(|reason| *reasons.entry(reason.text()).or_default() += 1);
     reasons
 }
 

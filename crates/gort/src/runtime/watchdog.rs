@@ -1,17 +1,20 @@
 //! The watchdog: says on standard error which goroutines run, or wait to be run, for too long.
 //!
-//! The runtime finds them; a thread that does nothing else writes a line for each.
+//! The runtime finds them; a thread that does nothing else writes a line for each, and its trace.
 
+use crate::traceback::{self, Stderr};
+use gort_rt::traceback::Goroutine;
 use gort_rt::{Alarm, Found};
 use gort_sys::raw;
 use gort_sys::types::{SigHow, SigSet, Signal};
+use std::cell::RefCell;
 use std::io::{self, Write};
 use std::sync::OnceLock;
 use std::thread;
 use std::time::Duration;
 
 /// Sets for how long a goroutine may run without yielding, or wait to be run, before a line on standard
-/// error says so, and returns what it was. `None`, as at first, is for ever; less than a millisecond is a
+/// error says so, with its trace, and returns what it was. `None`, as at first, is for ever; less than a millisecond is a
 /// millisecond. Starts the runtime, and the thread that writes, if need be.
 /// `GORT_DEBUG=watchdog=50ms` does it from the beginning.
 ///
@@ -56,28 +59,43 @@ fn listen() {
     let mask = SigSet::FULL.without(Signal(32)).without(Signal(33));
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&mask));
     loop {
-        let text = describe(&gort_rt::next_alarm());
         // In one piece. Nothing can be done about a standard error that cannot be written.
-        let _ = io::stderr().write_all(text.as_bytes());
+        let _ = Stderr.write_all(&describe(&gort_rt::next_alarm()));
     }
 }
 
-/// The line.
-fn describe(alarm: &Alarm) -> String {
-    let number = alarm.goroutine;
+/// The line, and where the goroutine is by now.
+fn describe(alarm: &Alarm) -> Vec<u8> {
+    let name = RefCell::new(String::new());
+    let wanted = |g: &Goroutine| {
+        let found = g.id == alarm.goroutine;
+        if found && let Some(text) = g.name.as_str() {
+            *name.borrow_mut() = format!(" [{text}]");
+        }
+        found
+    };
+    let mut trace = Vec::new();
+    let system = traceback::level().is_system();
+    // Into memory: that does not fail.
+    let _ = traceback::dump_if(&mut trace, system, &wanted);
+    let (number, name) = (alarm.goroutine, name.take());
     let millis = alarm.nanos / 1_000_000;
-    let title = format!("gort: watchdog: goroutine {number}");
-    match (alarm.found, alarm.thread, alarm.proc) {
-        (Found::Waiting, _, Some(proc)) => {
+    let title = format!("gort: watchdog: goroutine {number}{name}");
+    let line = match (alarm.found, alarm.proc) {
+        (Found::Waiting, Some(proc)) => {
             format!("{title} has waited for {millis}ms in the run queue of P {proc}\n")
         }
-        (Found::Waiting, ..) => {
+        (Found::Waiting, None) => {
             format!("{title} has waited for {millis}ms in a global run queue\n")
         }
-        (Found::Running, thread, proc) => {
-            let thread = thread.unwrap_or_default();
+        (Found::Running, proc) => {
+            let thread = alarm.thread.unwrap_or_default();
             let with = proc.map_or("without a P".into(), |proc| format!("P {proc}"));
             format!("{title} has run for {millis}ms without yielding, M {thread}, {with}\n")
         }
-    }
+    };
+    let mut text = line.into_bytes();
+    text.append(&mut trace);
+    text.push(b'\n');
+    text
 }
