@@ -64,7 +64,7 @@ fn await_alarms(count: usize) {
     }
 }
 
-/// Lets the thread that writes have written what has been found.
+/// Lets the thread that writes find the goroutine, and have written.
 fn settle() {
     std::thread::sleep(Duration::from_millis(300));
 }
@@ -123,7 +123,6 @@ fn who_waits_to_be_run() {
         let all = lines(&output);
         let waiter = printed(&output, "waiter");
         assert_eq!(said(&output, &waiter, "waited"), 1, "{all:?}");
-        assert_eq!(said(&output, &printed(&output, "hog"), "run"), 1, "{all:?}");
         assert!(all.iter().any(|line| line.ends_with(" in the run queue of P 0")), "{all:?}");
     }
 }
@@ -185,6 +184,7 @@ fn on_and_off() {
         assert_eq!(stats().alarms, 0);
         assert_eq!(set_watchdog(Some(Duration::from_millis(30))), None);
         await_alarms(1);
+        settle();
         stop.store(true, Ordering::Relaxed);
         first.join().unwrap();
         assert_eq!(set_watchdog(None), Some(Duration::from_millis(30)));

@@ -73,6 +73,8 @@ pub struct G {
     pub(crate) syscallnr: Word,
     /// Since when it has been runnable, if it is and somebody wants to know (`sched/latency.rs`); else 0.
     pub(crate) runnable_since: Word,
+    /// Its number, if the watchdog has said that it runs on, and it still does. sysmon's.
+    pub(crate) barked: Word,
     /// The number, plus one, of the last call that took so long that the P was taken.
     pub(crate) slowcall: Word,
     /// Bits of what kind it is. Fixed while it lives, but for [`TIMED`].
@@ -139,6 +141,7 @@ impl G {
             syscallbp: Word::new(0),
             syscallnr: Word::new(0),
             runnable_since: Word::new(0),
+            barked: Word::new(0),
             slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),

@@ -240,6 +240,17 @@ pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
 }
 
+/// Whether `gp`, when it last stopped running, did so because it was interrupted.
+pub(super) fn was_interrupted(gp: &'static G) -> bool {
+    let hogs = gp.after_arg.get() == 0;
+    gp.after.get() == PREEMPT || gp.after.get() == REQUEUE && hogs
+}
+
+/// `gp` was interrupted, and goes on at once.
+pub(super) fn interrupted(gp: &'static G) {
+    gp.after.set(PREEMPT);
+}
+
 /// `gp`, inside a door, lets the others of its P go first.
 #[cold]
 pub(crate) fn stand_back(gp: &'static G) {

@@ -7,7 +7,9 @@
 //! *Running* is CPU time that the goroutine has used since it was last switched to, has called
 //! [`gosched`](crate::gosched) or has come back from an announced call, as far as sysmon has seen: a stretch
 //! begins at the look that finds it, so an alarm may be late by a quarter of the limit, or 10 ms. A thread that
-//! sleeps in the kernel, or gets no CPU, does not run. One alarm for each stretch, with a P or without.
+//! sleeps in the kernel, or gets no CPU, does not run. One alarm for each stretch, with a P or without. Who is
+//! interrupted, by other goroutines or by whoever looks where it is, and goes on, begins anew, but is not said
+//! again: it has not yielded.
 //!
 //! *Waiting* is time since the goroutine was made runnable. Everybody gets a stamp for it while the watchdog is
 //! on (`latency.rs`), which costs the clock twice at each switch, and a turn over g0. sysmon looks at the first of each
@@ -15,10 +17,10 @@
 //! that it finds, and for each queue at most one within the limit. Goroutines that were queued before the
 //! watchdog was set have no stamp.
 
-use super::latency;
 use super::retake::astray;
 use super::state::SCHED;
 use super::thread_state::cpu_time;
+use super::{latency, park};
 use crate::lock::{Mutex, Note, Rank};
 use crate::obj::g::G;
 use crate::obj::m::M;
@@ -76,18 +78,11 @@ pub(crate) struct Stretch {
     calls: Word,
     /// The thread's CPU time at its beginning.
     cpu: Word,
-    said: Word,
 }
 
 impl Stretch {
     pub(crate) const fn none() -> Stretch {
-        Stretch {
-            goid: Word::new(0),
-            tick: Word::new(0),
-            calls: Word::new(0),
-            cpu: Word::new(0),
-            said: Word::new(0),
-        }
+        Stretch { goid: Word::new(0), tick: Word::new(0), calls: Word::new(0), cpu: Word::new(0) }
     }
 }
 
@@ -146,22 +141,27 @@ fn watch(mp: &'static M, pp: Option<&'static P>, limit: u64) {
     let stretch = &mp.stretch;
     let Some(gp) = mp.curg.get() else { return };
     if gp.status.get() != Status::Running {
+        gp.barked.set(0);
         return stretch.goid.set(0);
     }
     let Some(cpu) = cpu_time(mp.tid.load(Ordering::Relaxed)) else { return };
     let tick = pp.map_or(stretch.tick.get(), |pp| pp.schedtick.get());
     let (goid, calls) = (gp.id() as usize, gp.syscalltick.get());
     if (goid, tick, calls) != (stretch.goid.get(), stretch.tick.get(), stretch.calls.get()) {
+        let left = !park::was_interrupted(gp)
+            || stretch.goid.get() == goid && stretch.calls.get() != calls;
+        if left {
+            gp.barked.set(0);
+        }
         stretch.goid.set(goid);
         stretch.tick.set(tick);
         stretch.calls.set(calls);
         stretch.cpu.set(cpu as usize);
-        stretch.said.set(0);
         return;
     }
     let nanos = cpu.saturating_sub(stretch.cpu.get() as u64);
-    if nanos >= limit && stretch.said.get() == 0 {
-        stretch.said.set(1);
+    if nanos >= limit && gp.barked.get() != goid {
+        gp.barked.set(goid);
         raise(Alarm {
             goroutine: goid as u64,
             found: Found::Running,

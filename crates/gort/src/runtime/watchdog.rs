@@ -64,7 +64,7 @@ fn listen() {
     }
 }
 
-/// The line, and where the goroutine is by now.
+/// The line, and where the goroutine is by now. One that is over has neither name nor trace.
 fn describe(alarm: &Alarm) -> Vec<u8> {
     let name = RefCell::new(String::new());
     let wanted = |g: &Goroutine| {
