@@ -1,13 +1,13 @@
 //! For how long goroutines wait to be run, once they can. Go: `gTrackingPeriod`, `timeToRun`.
 //!
-//! A clock costs about as much as a switch, so only one in 256 is timed: it gets a stamp, by whoever makes
+//! A clock costs about as much as a switch, so only one in 512 is timed: it gets a stamp, by whoever makes
 //! it runnable, and whoever runs it notes the difference, with the P that runs it. The others cost next to
 //! nothing. Which they are is drawn from a counter that is at hand, the P's tick or its count of new
 //! goroutines: neighbours come out far apart, whatever rhythm a program has, and in the long run each
 //! has its share. Those that one goroutine readies without leaving are drawn together.
 //!
-//! Nor does the switch straight from goroutine to goroutine look for stamps. One that has a stamp is of a
-//! kind ([`TIMED`]) that takes the way over g0, which looks.
+//! Nor does the switch straight from goroutine to goroutine look for stamps: one that has a stamp is of a
+//! kind ([`TIMED`]) that it looks at twice, as at those that share their thread's storage.
 //!
 //! Under the watchdog everybody gets a stamp: it looks at them.
 
@@ -17,7 +17,7 @@ use crate::prim::{AtomicU32, AtomicUsize, Ordering, Word};
 use gort_sys::vdso::nanotime;
 
 /// One in so many is timed.
-const PERIOD: u32 = 256;
+const PERIOD: u32 = 512;
 
 /// How many buckets there are.
 const BUCKETS: usize = 28;
@@ -77,6 +77,7 @@ pub(crate) fn drawn_by(number: usize, gp: &'static G) {
 }
 
 #[cold]
+#[inline(never)]
 fn stamp(gp: &'static G) {
     gp.runnable_since.set(nanotime() as usize);
     gp.kind.set(gp.kind.get() | TIMED);
@@ -87,7 +88,7 @@ pub(super) fn since(gp: &'static G) -> Option<u64> {
     Some(gp.runnable_since.get() as u64).filter(|since| *since != 0)
 }
 
-/// `gp` is about to run with `pp`. On g0.
+/// `gp` is about to run with `pp`.
 #[inline(always)]
 pub(crate) fn runs(pp: &'static P, gp: &'static G) {
     if gp.kind.get() & TIMED != 0 {
@@ -95,7 +96,15 @@ pub(crate) fn runs(pp: &'static P, gp: &'static G) {
     }
 }
 
+/// `gp`, which is not plain, is about to run with `pp`: whether it is by now.
 #[cold]
+pub(super) fn noted(pp: &'static P, gp: &'static G) -> bool {
+    runs(pp, gp);
+    gp.is_plain()
+}
+
+#[cold]
+#[inline(never)]
 fn note(pp: &'static P, gp: &'static G) {
     let waited = nanotime().saturating_sub(gp.runnable_since.get() as u64);
     gp.runnable_since.set(0);
@@ -113,8 +122,8 @@ fn bucket(nanos: u64) -> usize {
     (doublings as usize).min(BUCKETS - 1)
 }
 
-/// For how long goroutines have waited to be run: a histogram of those that were timed, about one in 256,
-/// chosen at random.
+/// For how long goroutines have waited to be run: a histogram of those that were timed, about one in 512,
+/// spread evenly.
 ///
 /// The first bucket is for less than 256 ns, the next for less than 512 ns, and so on, doubling; the
 /// 27th is for less than 17 s, and the 28th for all that is longer.

@@ -341,7 +341,7 @@ pub(crate) unsafe extern "C" fn gostart(left: usize) -> ! {
 }
 
 /// A goroutine that can be switched to straight from here: from our own queue, with a stack, not
-/// locked to another M, and not timed. One that is not goes on by way of g0.
+/// locked to another M. One that is not goes on by way of g0.
 #[inline(always)]
 fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'static G> {
     if SCHED.stopping() || !mp.lockedg.is_none() || from.shares_tls() {
@@ -357,7 +357,7 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
-        && next.is_plain()
+        && (next.is_plain() || latency::noted(pp, next))
     {
         return Some(next);
     }

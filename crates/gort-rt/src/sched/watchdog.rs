@@ -12,7 +12,7 @@
 //! again: it has not yielded.
 //!
 //! *Waiting* is time since the goroutine was made runnable. Everybody gets a stamp for it while the watchdog is
-//! on (`latency.rs`), which costs the clock twice at each switch, and a turn over g0. sysmon looks at the first of each
+//! on (`latency.rs`), which costs the clock twice at each switch. sysmon looks at the first of each
 //! queue, which has waited for longest there, and at the one in front of a P's: one alarm for each goroutine
 //! that it finds, and for each queue at most one within the limit. Goroutines that were queued before the
 //! watchdog was set have no stamp.

@@ -151,7 +151,7 @@ impl Stats {
         last("gort_uptime_seconds", "Time since the runtime was started.", Value::Gauge(uptime));
         last(
             "gort_latency_seconds",
-            "For how long goroutines waited to be run, one in 256.",
+            "For how long goroutines waited to be run, one in 512.",
             Value::Histogram(&self.latency),
         );
     }
