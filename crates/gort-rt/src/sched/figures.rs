@@ -110,7 +110,8 @@ pub struct Figures {
     pub latency: Latency,
 }
 
-/// The present figures. Costs a look at each P and each thread: microseconds. Under the scheduler's lock
+/// The present figures. Costs a look at each P and each thread: 100 ns for a
+/// few. Under the scheduler's lock
 /// as far as the threads go.
 pub fn figures() -> Figures {
     let mut figures = Figures {
@@ -174,7 +175,7 @@ pub fn run_queues() -> impl Iterator<Item = usize> {
 }
 
 /// Calls `f` with the reason of each goroutine that waits. It looks at every goroutine that there has ever
-/// been room for, without a lock and while they go on: 100,000 take about a millisecond.
+/// been room for, without a lock and while they go on: some 30 ms for 100,000.
 pub fn each_waiting(mut f: impl FnMut(WaitReason)) {
     let newest = {
         let _lists = SCHED.lock();

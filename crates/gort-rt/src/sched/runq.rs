@@ -105,8 +105,10 @@ impl<T> RunQueue<T> {
 
     /// The item in front, or one that was it just now. By anybody.
     pub(crate) fn next_hint(&self) -> Option<&'static T> {
-        // Acquire: with `put_next`. SAFETY: `next` holds what `ptr` made; nothing is ever freed.
-        unsafe { item(self.next.load(Ordering::Acquire)) }
+        // Acquire: with `put_next`.
+        let next = self.next.load(Ordering::Acquire);
+        // SAFETY: `next` holds what `ptr` made, or null; nothing is ever freed.
+        unsafe { item(next) }
     }
 
     /// What is in front, to compare with.
