@@ -57,8 +57,11 @@ pub struct Host {
     /// with any locks held: it neither allocates nor locks.
     pub find_unwind: fn(pc: usize) -> Option<Unwind>,
     /// Says something about the code at this address, in pieces. Called as `find_unwind` is.
-    pub symbol: fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str)),
+    pub symbol: Symbol,
 }
+
+/// See [`Host::symbol`].
+pub type Symbol = fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str));
 
 /// What [`Host::symbol`] is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

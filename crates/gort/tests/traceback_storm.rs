@@ -22,6 +22,9 @@ fn look() -> (usize, usize) {
         current += usize::from(goroutine.current);
         if let Some(why) = goroutine.unseen {
             // The machine has not let a thread run for a second.
+            if goroutine.state != State::Running {
+                eprintln!("{goroutine:x?} {pcs:x?} {:x}", look as *const () as usize);
+            }
             assert_eq!((why, goroutine.state), ("its thread does not answer", State::Running));
             unseen += 1;
             return;
@@ -56,7 +59,7 @@ fn among_many(goroutines: usize, rounds: usize) {
             s.go(move || {
                 alive.fetch_add(1, Ordering::Relaxed);
                 while !stop.load(Ordering::Relaxed) {
-                    match i % 16 {
+                    match i % 256 {
                         0 => _ = black_box(work(i)),
                         1 => _ = gort::go(move || work(i)).join(),
                         2 => gort::gosched(),
@@ -64,9 +67,16 @@ fn among_many(goroutines: usize, rounds: usize) {
                         4 => _ = send.try_send(i),
                         5 => gort::ffi::call_with(|| _ = black_box(work(i / 4))),
                         6 => std::thread::yield_now(),
-                        _ => gort::time::sleep(std::time::Duration::from_millis(20 + i as u64 % 50)),
+                        _ => gort::time::sleep(std::time::Duration::from_millis(
+                            200 + i as u64 % 500,
+                        )),
                     }
-                    let _ = receive.try_recv();
+                    if i % 256 == 4 {
+                        let _ = receive.try_recv();
+                    }
+                    if i % 256 != 0 {
+                        gort::gosched();
+                    }
                 }
             });
         }
@@ -74,7 +84,9 @@ fn among_many(goroutines: usize, rounds: usize) {
             gort::gosched();
         }
         for _ in 0..rounds {
+            let t = std::time::Instant::now();
             let (all, frames) = look();
+            eprintln!("{all} {frames} {:?}", t.elapsed());
             assert!(all > goroutines && frames > all, "{all} {frames}");
             gort::gosched();
         }

@@ -3,11 +3,11 @@
 //! ```text
 //! goroutine 42 [chan receive, 3 minutes, locked to thread, "worker 3"]:
 //! gort::chan::channel::Receiver<T>::recv(...)
-//! 	/src/gort/chan/channel.rs:120
+//!     /src/gort/chan/channel.rs:120
 //! program::work(...)
-//! 	/src/program/main.rs:10 +0x1f
+//!     /src/program/main.rs:10 +0x1f
 //! created by program::main in goroutine 1
-//! 	/src/program/main.rs:7 +0x83
+//!     /src/program/main.rs:7 +0x83
 //! ```
 //!
 //! Arguments are always `...`: no table says where they are. The distance from the function's beginning is
