@@ -43,11 +43,16 @@ fn boot() -> io::Result<()> {
         procs: host::default_procs(),
         slice: debug.slice,
         async_preempt: !debug.asyncpreemptoff,
+        schedtrace: debug.trace(),
+        watchdog: debug.watchdog,
     };
     gort_rt::boot(host::start()?, &options)?;
     panic::install_hook();
     if debug.stackwater {
         stack_use::start();
+    }
+    if debug.watchdog.is_some() {
+        crate::runtime::start_watchdog()?;
     }
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");

@@ -1,8 +1,10 @@
 //! `GORT_DEBUG`: what the environment can change about the runtime.
 
+use gort_rt::Trace;
 use std::time::Duration;
 
-/// The words of `GORT_DEBUG`, a list with commas; those that are not known are passed over.
+/// The words of `GORT_DEBUG`, a list with commas, as Go's `GODEBUG`; those that are not known, and values
+/// that are none, are passed over.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct Debug {
     /// `asyncpreemptoff=1`: no goroutine is interrupted by a signal.
@@ -11,6 +13,13 @@ pub(crate) struct Debug {
     pub(crate) slice: Option<u64>,
     /// `stackwater=1`: how much stack goroutines use is measured.
     pub(crate) stackwater: bool,
+    /// `schedtrace=MILLISECONDS`: how often the scheduler's state is written to standard error, in
+    /// nanoseconds.
+    pub(crate) schedtrace: Option<u64>,
+    /// `scheddetail=1`: with a line for each P, M and goroutine.
+    pub(crate) scheddetail: bool,
+    /// `watchdog=DURATION`: how long a goroutine may run without yielding, or wait to be run, in nanoseconds.
+    pub(crate) watchdog: Option<u64>,
 }
 
 impl Debug {
@@ -23,8 +32,11 @@ impl Debug {
         for word in text.split(',') {
             match word.trim().split_once('=') {
                 Some(("asyncpreemptoff", value)) => debug.asyncpreemptoff = value == "1",
-                Some(("slice", value)) => {
-                    debug.slice = duration(value).and_then(|time| time.as_nanos().try_into().ok());
+                Some(("slice", value)) => debug.slice = duration(value),
+                Some(("schedtrace", value)) => debug.schedtrace = millis(value),
+                Some(("scheddetail", value)) => debug.scheddetail = value == "1",
+                Some(("watchdog", value)) => {
+                    debug.watchdog = duration(value).filter(|time| *time != 0)
                 }
                 Some(("stackwater", value)) => debug.stackwater = value == "1",
                 _ => {}
@@ -32,20 +44,34 @@ impl Debug {
         }
         debug
     }
+
+    /// What is to be written of the scheduler's state.
+    pub(crate) fn trace(&self) -> Option<Trace> {
+        self.schedtrace.map(|period| Trace { period, detail: self.scheddetail })
+    }
+}
+
+/// Go's unit; 0 is never.
+fn millis(text: &str) -> Option<u64> {
+    text.parse()
+        .ok()
+        .and_then(|millis: u64| millis.checked_mul(1_000_000))
+        .filter(|time| *time != 0)
 }
 
 /// `10ms`, `500us`, `1s`, `100000ns`.
-fn duration(text: &str) -> Option<Duration> {
+fn duration(text: &str) -> Option<u64> {
     let digits = text.find(|c: char| !c.is_ascii_digit())?;
     let (number, unit) = text.split_at(digits);
     let number = number.parse().ok()?;
-    match unit {
-        "ns" => Some(Duration::from_nanos(number)),
-        "us" => Some(Duration::from_micros(number)),
-        "ms" => Some(Duration::from_millis(number)),
-        "s" => Some(Duration::from_secs(number)),
-        _ => None,
-    }
+    let time = match unit {
+        "ns" => Duration::from_nanos(number),
+        "us" => Duration::from_micros(number),
+        "ms" => Duration::from_millis(number),
+        "s" => Duration::from_secs(number),
+        _ => return None,
+    };
+    time.as_nanos().try_into().ok()
 }
 
 #[cfg(test)]
@@ -63,5 +89,17 @@ mod tests {
         assert!(
             Debug::parse("stackwater=1").stackwater && !Debug::parse("stackwater=0").stackwater
         );
+        let three = Debug {
+            schedtrace: Some(1_000_000_000),
+            scheddetail: true,
+            watchdog: Some(50_000_000),
+            ..Debug::default()
+        };
+        assert_eq!(Debug::parse("schedtrace=1000,scheddetail=1,watchdog=50ms"), three);
+        let bad = "schedtrace=0,scheddetail=yes,watchdog=0s";
+        assert_eq!(Debug::parse(bad), Debug::default());
+        assert_eq!(Debug::parse("schedtrace=1s,watchdog=50"), Debug::default());
+        let most = u64::MAX.to_string();
+        assert_eq!(Debug::parse(&format!("schedtrace={most},watchdog={most}s")), Debug::default());
     }
 }

@@ -71,9 +71,13 @@ pub struct G {
     pub(crate) syscallbp: Word,
     /// The number of that call, plus one; 0 for C.
     pub(crate) syscallnr: Word,
+    /// Since when it has been runnable, if it is and somebody wants to know (`sched/latency.rs`); else 0.
+    pub(crate) runnable_since: Word,
+    /// Its number, if the watchdog has said that it runs on, and it still does. sysmon's.
+    pub(crate) barked: Word,
     /// The number, plus one, of the last call that took so long that the P was taken.
     pub(crate) slowcall: Word,
-    /// Bits of what kind it is. Fixed while it lives.
+    /// Bits of what kind it is. Fixed while it lives, but for [`TIMED`].
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
     pub(crate) name: Word,
@@ -106,6 +110,8 @@ unsafe impl Sync for Payload {}
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
 pub(crate) const SHARED_TLS: usize = 1;
+/// [`G::kind`]: it is runnable, and whoever runs it looks at `runnable_since`.
+pub(crate) const TIMED: usize = 2;
 
 impl G {
     pub(crate) const fn new() -> G {
@@ -134,6 +140,8 @@ impl G {
             syscallsp: Word::new(0),
             syscallbp: Word::new(0),
             syscallnr: Word::new(0),
+            runnable_since: Word::new(0),
+            barked: Word::new(0),
             slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
@@ -172,6 +180,12 @@ impl G {
     #[inline]
     pub fn id(&self) -> u64 {
         self.goid.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has thread-local storage of its own, and no stamp: it can be switched to as it is.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind.get() == 0
     }
 
     #[inline(always)]

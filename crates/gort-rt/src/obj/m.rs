@@ -5,6 +5,7 @@ use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
 use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
+use crate::sched::watchdog::Stretch;
 use crate::traceback::freeze::Freeze;
 
 /// A thread of the runtime.
@@ -67,6 +68,8 @@ pub(crate) struct M {
     pub(crate) look_at: Word,
     pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
+    /// What the watchdog has seen of it.
+    pub(crate) stretch: Stretch,
 }
 
 impl M {
@@ -100,6 +103,7 @@ impl M {
             look_at: Word::new(0),
             patience: Word::new(0),
             cpu_seen: Word::new(0),
+            stretch: Stretch::none(),
         }
     }
 

@@ -11,7 +11,7 @@
 use super::find::{Turn, turn};
 use super::fire::is_due;
 use super::state::{SCHED, runqput};
-use super::{clock, door, exit, preempt, spawn, sysmon, wake, worker};
+use super::{clock, door, exit, latency, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
@@ -154,6 +154,9 @@ pub fn gosched() {
     let pp = door::open(gp);
     if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
         leave(gp, YIELD, 0);
+    } else {
+        // A round of its own: who yields all the time is no hog, though nobody else is there.
+        pp.schedtick.bump();
     }
     slot::unlock();
 }
@@ -196,6 +199,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
     match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
+            latency::queued(Some(pp), gp);
             let tick = pp.schedtick.get();
             pp.readied.set(tick);
             runqput(pp, gp, true);
@@ -207,6 +211,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
             }
         }
         None => {
+            latency::queued(None, gp);
             SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room_from_outside();
         }
@@ -233,6 +238,17 @@ fn end() -> ! {
 #[cold]
 pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
+}
+
+/// Whether `gp`, when it last stopped running, did so because it was interrupted.
+pub(super) fn was_interrupted(gp: &'static G) -> bool {
+    let hogs = gp.after_arg.get() == 0;
+    gp.after.get() == PREEMPT || gp.after.get() == REQUEUE && hogs
+}
+
+/// `gp` was interrupted, and goes on at once.
+pub(super) fn interrupted(gp: &'static G) {
+    gp.after.set(PREEMPT);
 }
 
 /// `gp`, inside a door, lets the others of its P go first.
@@ -341,7 +357,7 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
-        && !next.shares_tls()
+        && (next.is_plain() || latency::noted(pp, next))
     {
         return Some(next);
     }
@@ -354,17 +370,20 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
     match gp.after.get() {
         YIELD => {
             gp.status.yielded();
+            latency::queued(Some(mp.pp()), gp);
             runqput(mp.pp(), gp, false);
             wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
+            latency::queued(mp.p.get(), gp);
             SCHED.lock().hogput(gp);
             wake_another();
         }
         REQUEUE => {
             gp.status.requeued();
+            latency::queued(None, gp);
             if gp.after_arg.get() == 0 {
                 SCHED.lock().hogput(gp);
                 return wake::wakep();

@@ -242,6 +242,7 @@ extern "C" fn async_preempt2(_: &mut Saved) {
         Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::stand_back(gp),
         Ok(_) => park::gopreempt(gp),
         Err(Taken) => {
+            park::interrupted(gp);
             door::regain(gp, door::Line::Hogs);
         }
     }

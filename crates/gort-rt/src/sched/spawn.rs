@@ -11,11 +11,11 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::park::gostart;
 use super::state::{SCHED, runqput};
 use super::syscall::reentersyscall;
 use super::wake::wakep;
+use super::{door, latency};
 use crate::host;
 use crate::lock::{Mutex, Rank};
 use crate::obj::deque::Deque;
@@ -120,11 +120,11 @@ fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
     match pp {
         Some(pp) => {
-            pp.spawned.bump();
+            latency::drawn_by(pp.spawned.bump(), gp);
             runqput(pp, gp, true);
         }
         None => {
-            SCHED.spawned.fetch_add(1, Ordering::Relaxed);
+            latency::drawn_by(SCHED.spawned.fetch_add(1, Ordering::Relaxed), gp);
             SCHED.lock().globrunqput(gp);
         }
     }

@@ -18,7 +18,7 @@
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
 //! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
-//! until an M gets a P; but not if the machine refuses a thread for what is to be done. And when a timer
+//! until an M gets a P, or the next report is due (`schedtrace.rs`); but not if the machine refuses a thread for what is to be done. And when a timer
 //! is due.
 //!
 //! # Safety
@@ -31,16 +31,18 @@ use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
+use super::schedtrace::Reports;
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
-use super::{clock, eager, errand};
+use super::{clock, eager, errand, watchdog};
 use crate::host;
 use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word, fence};
+use crate::timer::NEVER;
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
@@ -93,11 +95,13 @@ unsafe extern "C" fn sysmon(_: usize) {
     eager::become_eager();
     let (mut looks, mut idle) = (0, 0);
     let mut delay = SHORTEST;
+    let mut reports = Reports::new();
     loop {
+        reports.write(nanotime());
         nap(delay);
         errand::run();
         idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
-        if idle == IDLE && sleep() {
+        if idle == IDLE && sleep(reports.due()) {
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
@@ -149,9 +153,9 @@ fn all_idle() -> bool {
     SCHED.stopping() || SCHED.npidle.load(Ordering::Relaxed) as usize >= SCHED.procs()
 }
 
-/// Sleeps until an M gets a P, unless some are not idle, or something is to be done for which there is
-/// no M; whether it has.
-fn sleep() -> bool {
+/// Sleeps until an M gets a P, or until `until`, unless some are not idle, or something is to be done for
+/// which there is no M; whether it has.
+fn sleep(until: u64) -> bool {
     let lists = SCHED.lock();
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
         return false;
@@ -166,7 +170,13 @@ fn sleep() -> bool {
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
     drop(lists);
-    SCHED.sysmonnote.sleep();
+    if until == NEVER {
+        SCHED.sysmonnote.sleep();
+    } else {
+        SCHED.sysmonnote.sleep_until(until);
+        // Whoever has been faster wakes us once more, for nothing.
+        SCHED.sysmonwait.store(0, Ordering::Relaxed);
+    }
     SCHED.sysmonnote.clear();
     true
 }
@@ -268,6 +278,7 @@ fn look(now: u64) -> Found {
         found.within = found.within.min(stray(mp, now));
         found.strays |= mp.patience.get() != 0;
     });
+    found.within = found.within.min(watchdog::look(now));
     found
 }
 

@@ -13,7 +13,7 @@
 pub(crate) use super::keeper::stopm;
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{exit, find, keeper, lockm, park, retake, sigstack, spawn};
+use super::{exit, find, keeper, latency, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -120,6 +120,7 @@ fn schedule(mp: &'static M) -> ! {
 /// Runs `gp`. Go: `execute`.
 fn execute(mp: &'static M, gp: &'static G) -> ! {
     keeper::tell_news(mp.pp());
+    latency::runs(mp.pp(), gp);
     take_on(mp, gp);
     // SAFETY: we have taken `gp` from the one place that held it; nothing on this stack is needed.
     unsafe {

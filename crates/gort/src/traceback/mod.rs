@@ -37,7 +37,8 @@ pub(crate) fn dump(out: &mut dyn Write, system: bool) -> io::Result<()> {
     dump_if(out, system, &|_| true)
 }
 
-fn dump_if(
+/// [`dump`] of those that are wanted.
+pub(crate) fn dump_if(
     out: &mut dyn Write,
     system: bool,
     wanted: &dyn Fn(&Goroutine) -> bool,

@@ -1,12 +1,16 @@
 //! Asking and steering the runtime.
 
+mod stats;
+mod watchdog;
+
+pub use stats::{Figures, Latency, Metric, Stats, Tier, Value, run_queues, stats, waiting_for};
+pub use watchdog::set_watchdog;
+pub(crate) use watchdog::start as start_watchdog;
+
 use crate::join::GoId;
 pub use crate::stack_use::{StackUse, stack_profile};
-#[doc(inline)]
-pub use gort_rt::Figures;
 use std::io;
 use std::marker::PhantomData;
-use std::ops::Deref;
 
 /// The goroutine this runs on; `None` on an ordinary thread.
 pub fn current() -> Option<GoId> {
@@ -106,41 +110,6 @@ pub fn num_cpu() -> usize {
 /// How many goroutines have been started and are not over.
 pub fn num_goroutine() -> usize {
     gort_rt::numgoroutine()
-}
-
-/// How goroutines come by their thread-local storage on this system.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Tier {
-    /// Blocks of their own, built by the dynamic linker, with malloc's caches carried along.
-    Full,
-}
-
-/// The runtime's figures, each read by itself.
-///
-/// ```
-/// let stats = gort::runtime::stats();
-/// println!("{} goroutines on {} threads", stats.goroutines, stats.threads);
-/// ```
-#[derive(Clone, Copy, Debug)]
-#[non_exhaustive]
-pub struct Stats {
-    /// See [`Tier`].
-    pub tier: Tier,
-    /// The scheduler's, which are this struct's own as far as reading goes.
-    pub scheduler: Figures,
-}
-
-impl Deref for Stats {
-    type Target = Figures;
-
-    fn deref(&self) -> &Figures {
-        &self.scheduler
-    }
-}
-
-/// The present figures.
-pub fn stats() -> Stats {
-    Stats { tier: Tier::Full, scheduler: gort_rt::figures() }
 }
 
 /// Writes what every goroutine does, and where: why it waits and for how long, the functions that it is in
