@@ -31,6 +31,7 @@ pub use sched::cgo::{
     CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
 };
 pub use sched::completion::{Completed, Completion, Detached};
+pub use sched::deadlock::main_is_over;
 pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};

@@ -52,6 +52,19 @@ pub fn throw(what: &str) -> ! {
     throw_with(&[Say::Text(what)])
 }
 
+/// The end of the program, for a mistake of its own that it cannot go on from: `fatal error: ` and the text
+/// to standard error, and exit status 2. Go: `fatal`.
+#[cold]
+#[inline(never)]
+pub(crate) fn fatal(what: &str) -> ! {
+    let mut line = Line::new();
+    line.push(b"fatal error: ");
+    line.push(what.as_bytes());
+    line.push(b"\n\n");
+    line.write();
+    raw::exit_group(2)
+}
+
 /// SIGABRT, and if the program survives that, its end by exit status 2.
 pub(crate) fn abort() -> ! {
     let _ = raw::tgkill(raw::getpid(), raw::gettid(), Signal::ABRT);

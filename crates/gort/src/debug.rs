@@ -7,6 +7,8 @@ use std::time::Duration;
 pub(crate) struct Debug {
     /// `asyncpreemptoff=1`: no goroutine is interrupted by a signal.
     pub(crate) asyncpreemptoff: bool,
+    /// `deadlock=0`: a deadlock does not end the program.
+    pub(crate) deadlock_off: bool,
     /// `slice=DURATION`: how long a goroutine may run while others wait, in nanoseconds.
     pub(crate) slice: Option<u64>,
 }
@@ -21,6 +23,7 @@ impl Debug {
         for word in text.split(',') {
             match word.trim().split_once('=') {
                 Some(("asyncpreemptoff", value)) => debug.asyncpreemptoff = value == "1",
+                Some(("deadlock", value)) => debug.deadlock_off = value == "0",
                 Some(("slice", value)) => {
                     debug.slice = duration(value).and_then(|time| time.as_nanos().try_into().ok());
                 }
@@ -51,10 +54,12 @@ mod tests {
 
     #[test]
     fn the_words_are_read() {
-        let both = Debug { asyncpreemptoff: true, slice: Some(500_000) };
+        let both = Debug { asyncpreemptoff: true, slice: Some(500_000), ..Debug::default() };
         assert_eq!(Debug::parse("asyncpreemptoff=1, slice=500us"), both);
         assert_eq!(Debug::parse("asyncpreemptoff=0,slice=fast,whatever,x=1"), Debug::default());
         assert_eq!(Debug::parse(""), Debug::default());
+        assert!(Debug::parse("deadlock=0").deadlock_off);
+        assert!(!Debug::parse("deadlock=1").deadlock_off);
         assert_eq!(Debug::parse("slice=2s").slice, Some(2_000_000_000));
         assert_eq!(Debug::parse("slice=7").slice, None);
     }

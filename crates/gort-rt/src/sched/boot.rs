@@ -2,7 +2,7 @@
 
 use super::state::SCHED;
 use super::stop::procresize;
-use super::{preempt, sysmon};
+use super::{deadlock, preempt, sysmon};
 use crate::host::{self, Host};
 use crate::prim::Ordering;
 use crate::stack::DEFAULT_CLASS;
@@ -19,6 +19,8 @@ pub struct Options {
     pub slice: Option<u64>,
     /// Whether goroutines that do not yield are interrupted by signals.
     pub async_preempt: bool,
+    /// Whether a deadlock ends the program.
+    pub deadlock: bool,
 }
 
 /// Starts the runtime, and its thread that watches. Once.
@@ -36,6 +38,9 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     host::set(host);
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
     raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
+    if options.deadlock {
+        deadlock::enable();
+    }
     preempt::setup(options.slice, options.async_preempt);
     procresize(options.procs.clamp(1, super::state::MAX_PROCS))?;
     let mut lists = SCHED.lock();

@@ -38,9 +38,12 @@
 //! of one. A status compare-and-swap at each transition: the queue that hands a goroutine over
 //! orders the stores already (`obj/status.rs`).
 
+pub(crate) mod bed;
 pub(crate) mod boot;
 pub(crate) mod cgo;
 pub(crate) mod completion;
+pub(crate) mod counts;
+pub(crate) mod deadlock;
 pub(crate) mod door;
 mod eager;
 pub(crate) mod exit;

@@ -27,6 +27,7 @@
 
 #![allow(unsafe_code)]
 
+use super::deadlock::{self, Finding};
 use super::eager;
 use super::fire::fire_all;
 use super::keeper;
@@ -41,6 +42,7 @@ use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word, fence};
+use crate::throw::fatal;
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
@@ -151,6 +153,8 @@ fn all_idle() -> bool {
 /// Sleeps until an M gets a P, unless some are not idle, or something is to be done for which there is
 /// no M; whether it has.
 fn sleep() -> bool {
+    // Timers that have been stopped are nobody's any more.
+    SCHED.ps().for_each(|pp| pp.timers.settle());
     let lists = SCHED.lock();
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
         return false;
@@ -161,6 +165,17 @@ fn sleep() -> bool {
     SCHED.sysmonnote.clear();
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
+    match deadlock::look(&lists) {
+        Finding::Alive => {}
+        Finding::Soon => {
+            SCHED.sysmonwait.store(0, Ordering::Relaxed);
+            return false;
+        }
+        Finding::Dead(what) => {
+            drop(lists);
+            fatal(what);
+        }
+    }
     drop(lists);
     SCHED.sysmonnote.sleep();
     SCHED.sysmonnote.clear();
