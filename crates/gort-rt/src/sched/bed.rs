@@ -9,8 +9,7 @@
 //! | `TOLD` | it has been told | nobody, until the next use |
 //!
 //! Who sleeps for good is counted (`deadlock.rs`): by itself once the word says so, and as awake again by
-//! who tells it, once the word says that. So the count is never too high but while somebody is about to
-//! lower it, who is awake.
+//! who tells it, before the word says that. So the count is never too high. One party tells, once.
 //!
 //! Modelled by loom in `tests/loom_deadlock.rs`, and with whatever uses it.
 
@@ -71,9 +70,12 @@ impl Bed {
     /// Has who sleeps here, or is about to, go on; its word may be anybody's then, who has a wake-up for
     /// nothing.
     pub(crate) fn tell(&self) {
-        // Release: pairs with the Acquire in `sleep`.
-        if self.0.swap(TOLD, Ordering::Release) == ASLEEP {
+        // Release, here and below: pairs with the Acquire in `sleep`.
+        let asleep =
+            self.0.compare_exchange(AWAKE, TOLD, Ordering::Release, Ordering::Relaxed).is_err();
+        if asleep {
             thread_told();
+            self.0.store(TOLD, Ordering::Release);
         }
         let _ = futex_wake(&self.0, 1);
     }

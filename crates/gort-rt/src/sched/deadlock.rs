@@ -45,8 +45,8 @@
 //! The threads: let `slept` and `told` be how often threads have begun to wait, and have been told. Both are
 //! read before and after the kernel's count, and have to be the same. So who waits is the same all the while;
 //! all of these are in the kernel's count; and if it counts nobody else, then at that time there was nobody
-//! who could make a thread or wake one. Between a thread's wake-up and its being counted out there is the
-//! waker, who is awake: an M not at rest, or a thread that is counted by the kernel and not here.
+//! who could make a thread or wake one. A thread is counted out before it can go on: who has woken it could
+//! otherwise take its place in the kernel's count when it ends.
 //!
 //! The count of the runtime's own threads is never too high: an M counts before its thread is there, but has
 //! a P then, and not any more before its thread is gone.

@@ -10,6 +10,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "../../src/sched/bed.rs"]
+pub(crate) mod bed;
+
 pub(crate) mod obj {
     pub(crate) mod g {
         use crate::prim::{AtomicU32, Ordering::Relaxed, Word};
