@@ -42,4 +42,5 @@ pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
+pub use sched::waits::join;
 pub use throw::throw;

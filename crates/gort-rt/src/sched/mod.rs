@@ -71,5 +71,6 @@ pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod thread_state;
 pub(crate) mod threads;
+pub(crate) mod waits;
 pub(crate) mod wake;
 pub(crate) mod worker;

@@ -27,7 +27,7 @@ pub(crate) mod lock {
 }
 
 pub(crate) mod sched {
-    pub(crate) use crate::model::goroutine::bed;
+    pub(crate) use crate::model::goroutine::{bed, waits};
 
     pub(crate) mod park {
         pub(crate) use crate::model::goroutine::park::*;
