@@ -24,6 +24,7 @@ mod stack;
 pub mod sync;
 mod throw;
 pub mod timer;
+pub mod traceback;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
@@ -44,3 +45,9 @@ pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use sched::waits::join;
 pub use throw::throw;
+
+/// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.
+#[inline(always)]
+pub fn here() -> usize {
+    gort_sys::context::slot::here().pc
+}

@@ -31,7 +31,7 @@ pub use errno::{Errno, Result};
 
 /// Stacks, thread-local storage and interrupted code: what a scheduler switches. Used by the runtime.
 pub mod context {
-    pub use crate::arch::{preempt, sigframe, slot, switch};
+    pub use crate::arch::{preempt, registers, sigframe, slot, switch};
 }
 
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.

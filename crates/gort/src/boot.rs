@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::builder::Builder;
+use crate::builder::{Builder, refused};
 use crate::debug::Debug;
 use crate::{goexit, host, panic};
 use std::io;
@@ -43,7 +43,7 @@ fn boot() -> io::Result<()> {
         async_preempt: !debug.asyncpreemptoff,
         deadlock: !debug.deadlock_off,
     };
-    gort_rt::boot(host::start(options.async_preempt)?, &options)?;
+    gort_rt::boot(host::start()?, &options)?;
     panic::install_hook();
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");
@@ -64,12 +64,13 @@ fn boot() -> io::Result<()> {
 ///
 /// With `f`'s panic, if it panics. When the runtime cannot run on this system, or there is no memory
 /// for a goroutine.
+#[inline(always)]
 pub fn run<F, T>(f: F) -> T
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    match run_with(Builder::new(), f) {
+    match run_with(Builder::new(), f, gort_rt::here()) {
         Ok(value) => value,
         Err(payload) => {
             assert!(!goexit::is_goexit(&*payload), "gort::run: the goroutine ended by goexit");
@@ -78,15 +79,15 @@ where
     }
 }
 
-fn run_with<F, T>(builder: Builder, f: F) -> std::thread::Result<T>
+fn run_with<F, T>(builder: Builder, f: F, creator: usize) -> std::thread::Result<T>
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
     // SAFETY: the join below outlives all that `f` borrows; nothing in between panics.
-    match unsafe { builder.start(f, None, false) } {
+    match unsafe { builder.start(f, None, false, creator) } {
         Ok(handle) => handle.join(),
-        Err(error) => panic!("gort::run: cannot start a goroutine: {error}"),
+        Err(error) => refused("gort::run", &error),
     }
 }
 
@@ -108,7 +109,7 @@ pub fn __main(
         crate::runtime::gomaxprocs(Some(count));
     }
     let main = Builder::new().name("main".into()).stack_size(MAIN_STACK);
-    match run_with(main, body) {
+    match run_with(main, body, gort_rt::here()) {
         Ok(code) => code,
         // Goexit of the main goroutine: the program goes on until another one ends it.
         Err(payload) if goexit::is_goexit(&*payload) => gort_rt::main_is_over(),

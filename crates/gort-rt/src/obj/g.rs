@@ -49,6 +49,8 @@ pub struct G {
     pub(crate) goid: AtomicU64,
     /// The goroutine that made it, 0 for a thread.
     pub(crate) parent: AtomicU64,
+    /// Where it was made, in whose code; 0 if that is not known. Fixed while it lives.
+    pub(crate) creator: Word,
     /// The M it is locked to, which runs nothing else.
     pub(crate) lockedm: Link<M>,
     /// How often it has been locked.
@@ -57,6 +59,8 @@ pub struct G {
     pub(crate) waitreason: Word,
     /// What it waits for: see `sched/waits.rs`. Written by itself around its wait.
     pub(crate) waits_for: Word,
+    /// Since when, by [`clock::coarse`](crate::sched::clock::coarse). Written by itself before it parks.
+    pub(crate) waitsince: Word,
     /// Where its stack ends and begins, below and above all it can use; set when it gets it.
     pub(crate) stack_lo: Word,
     pub(crate) stack_hi: Word,
@@ -65,6 +69,8 @@ pub struct G {
     /// Where it called the kernel or C: for traces. Written by itself, 0 outside.
     pub(crate) syscallpc: Word,
     pub(crate) syscallsp: Word,
+    /// The frame pointer there.
+    pub(crate) syscallbp: Word,
     /// The number of that call, plus one; 0 for C.
     pub(crate) syscallnr: Word,
     /// The number, plus one, of the last call that took so long that the P was taken.
@@ -118,15 +124,18 @@ impl G {
             data: Word::new(0),
             goid: AtomicU64::new(0),
             parent: AtomicU64::new(0),
+            creator: Word::new(0),
             lockedm: Link::none(),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
             waits_for: Word::new(0),
+            waitsince: Word::new(0),
             stack_lo: Word::new(0),
             stack_hi: Word::new(0),
             syscalltick: Word::new(0),
             syscallpc: Word::new(0),
             syscallsp: Word::new(0),
+            syscallbp: Word::new(0),
             syscallnr: Word::new(0),
             slowcall: Word::new(0),
             kind: Word::new(0),

@@ -5,6 +5,7 @@ use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
 use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
+use crate::traceback::freeze::Freeze;
 
 /// A thread of the runtime.
 ///
@@ -54,6 +55,8 @@ pub(crate) struct M {
     pub(crate) hog: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
+    /// How it is held where it is (`traceback/freeze.rs`).
+    pub(crate) freeze: Freeze,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
@@ -90,6 +93,7 @@ impl M {
             sigmask: AtomicU64::new(0),
             hog: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
+            freeze: Freeze::new(),
             astray: Word::new(0),
             astraylink: Link::none(),
             watches: Link::none(),

@@ -41,6 +41,7 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     if options.deadlock {
         deadlock::enable();
     }
+    super::clock::tell(gort_sys::vdso::nanotime());
     preempt::setup(options.slice, options.async_preempt);
     procresize(options.procs.clamp(1, super::state::MAX_PROCS))?;
     let mut lists = SCHED.lock();

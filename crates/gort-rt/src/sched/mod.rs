@@ -41,6 +41,7 @@
 pub(crate) mod bed;
 pub(crate) mod boot;
 pub(crate) mod cgo;
+pub(crate) mod clock;
 pub(crate) mod completion;
 pub(crate) mod counts;
 pub(crate) mod deadlock;

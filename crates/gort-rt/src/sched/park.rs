@@ -11,7 +11,7 @@
 use super::find::{Turn, turn};
 use super::fire::is_due;
 use super::state::{SCHED, runqput};
-use super::{door, exit, preempt, spawn, sysmon, wake, worker};
+use super::{clock, door, exit, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
@@ -77,6 +77,42 @@ pub enum WaitReason {
     Future,
 }
 
+impl WaitReason {
+    /// All of them, in their order.
+    const ALL: [WaitReason; 17] = [
+        WaitReason::Join,
+        WaitReason::Park,
+        WaitReason::MutexLock,
+        WaitReason::RwMutexRLock,
+        WaitReason::RwMutexLock,
+        WaitReason::CondWait,
+        WaitReason::WaitGroupWait,
+        WaitReason::Semaphore,
+        WaitReason::OnceDo,
+        WaitReason::ChanSend,
+        WaitReason::ChanReceive,
+        WaitReason::Select,
+        WaitReason::Never,
+        WaitReason::ThreadLimit,
+        WaitReason::Sleep,
+        WaitReason::IoWait,
+        WaitReason::Future,
+    ];
+
+    /// The one with this number.
+    pub(crate) fn of(number: usize) -> Option<WaitReason> {
+        WaitReason::ALL.get(number.wrapping_sub(1)).copied()
+    }
+}
+
+const _: () = {
+    let mut i = 0;
+    while i < WaitReason::ALL.len() {
+        assert!(WaitReason::ALL[i] as usize == i + 1);
+        i += 1;
+    }
+};
+
 /// The goroutine this runs on; it is one.
 fn here() -> &'static G {
     match current() {
@@ -115,6 +151,7 @@ pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
 pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
     let gp = here();
     gp.waitreason.set(reason as usize);
+    gp.waitsince.set(clock::coarse() as usize);
     match gp.mp().p.held() {
         Ok(Some(_)) => leave(gp, commit as *const () as usize, arg),
         _ => leave_without_p(gp, commit as *const () as usize, arg),

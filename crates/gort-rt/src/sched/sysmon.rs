@@ -28,6 +28,7 @@
 #![allow(unsafe_code)]
 
 use super::deadlock::{self, Finding};
+use super::clock;
 use super::eager;
 use super::fire::fire_all;
 use super::keeper;
@@ -186,6 +187,7 @@ fn sleep() -> bool {
 #[cold]
 pub(crate) fn awaken() {
     if SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0 {
+        clock::tell(nanotime());
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -233,6 +235,7 @@ pub(crate) static COUNTS: Counts =
     Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
+    clock::tell(now);
     let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;

@@ -161,7 +161,7 @@ pub(super) fn mexit(mp: &'static M) -> ! {
 pub(super) fn enroll(mp: &'static M) {
     let _lists = SCHED.lock();
     mp.alllink.set(SCHED.allm.get());
-    SCHED.allm.set(Some(mp));
+    SCHED.allm.publish(mp);
 }
 
 /// `mp` is about to lose its thread: out of the list, and of the count.
