@@ -56,6 +56,20 @@ pub struct Host {
     /// Where the unwind table of the code at this address is. Called anywhere, in signal handlers and
     /// with any locks held: it neither allocates nor locks.
     pub find_unwind: fn(pc: usize) -> Option<Unwind>,
+    /// Says something about the code at this address, in pieces. Called as `find_unwind` is.
+    pub symbol: fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str)),
+    /// Ends the process: `fatal error: `, these words, and what all goroutines do. Called on a thread that
+    /// `start_thread` has started.
+    pub fatal: fn(what: &'static str),
+}
+
+/// What [`Host::symbol`] is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The function's name.
+    Function,
+    /// Where it is: `OBJECT:0 +0xADDRESS`, the address being the object's own.
+    Place,
 }
 
 /// A loaded object's unwind table.

@@ -33,6 +33,7 @@ pub use sched::cgo::{
 };
 pub use sched::completion::{Completed, Completion, Detached};
 pub use sched::deadlock::main_is_over;
+pub use sched::errand::call_on_thread;
 pub use sched::foreign::Foreign;
 pub use sched::lockm::{lock_os_thread, unlock_os_thread};
 pub use sched::park::{Commit, WaitReason, gopark, goready, gosched};
@@ -44,7 +45,7 @@ pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use sched::waits::join;
-pub use throw::throw;
+pub use throw::{Whose, last_words, set_traces, throw};
 
 /// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.
 #[inline(always)]

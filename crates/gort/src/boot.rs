@@ -8,7 +8,7 @@
 
 use crate::builder::{Builder, refused};
 use crate::debug::Debug;
-use crate::{goexit, host, panic};
+use crate::{goexit, host, panic, traceback};
 use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
@@ -36,6 +36,7 @@ pub(crate) fn ensure() -> io::Result<()> {
 }
 
 fn boot() -> io::Result<()> {
+    traceback::set_level_from_env();
     let debug = Debug::from_env();
     let options = gort_rt::Options {
         procs: host::default_procs(),

@@ -37,6 +37,7 @@ pub mod sync;
 pub mod syscall;
 mod task;
 pub mod time;
+mod traceback;
 
 pub use boot::run;
 pub use builder::{Builder, go};

@@ -3,6 +3,7 @@
 use crate::join::GoId;
 #[doc(inline)]
 pub use gort_rt::Figures;
+use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;
 
@@ -139,4 +140,33 @@ impl Deref for Stats {
 /// The present figures.
 pub fn stats() -> Stats {
     Stats { tier: Tier::Full, scheduler: gort_rt::figures() }
+}
+
+/// Writes what every goroutine does, and where: why it waits and for how long, the functions that it is in
+/// with their files and lines, and who started it. The layout is Go's, so that what reads Go's dumps reads
+/// these; a goroutine's name comes last in the brackets.
+///
+/// Frames of the runtime are left out, but for what the program has called, unless `GORT_TRACEBACK` is
+/// `system`. From goroutines and ordinary threads. Everybody stands still until all have been looked at,
+/// and goes on before anything is written. What waits: the thread; in `out`'s calls what it says. Go:
+/// `runtime.Stack` for all, `pprof.Lookup("goroutine").WriteTo(out, 2)`.
+///
+/// ```
+/// gort::run(|| {
+///     let (_sender, receiver) = gort::chan::bounded::<()>(0);
+///     let worker = gort::Builder::new().name("worker".into()).spawn(move || receiver.recv()).unwrap();
+///     gort::time::sleep(std::time::Duration::from_millis(10));
+///     let mut text = Vec::new();
+///     gort::runtime::dump(&mut text).unwrap();
+///     let text = String::from_utf8(text).unwrap();
+///     assert!(text.contains(&format!("goroutine {} [chan receive, \"worker\"]:", worker.id())));
+/// });
+/// ```
+///
+/// # Errors
+///
+/// Those of `out`.
+#[doc(alias = "Stack")]
+pub fn dump(out: &mut dyn io::Write) -> io::Result<()> {
+    crate::traceback::dump(out, crate::traceback::level().is_system())
 }

@@ -9,7 +9,10 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gort-sys", &["bitflags", "linux-raw-sys"]),
     ("gort-rt", &["gimli", "gort-sys"]),
     ("gort-macros", &["proc-macro2", "quote", "syn"]),
-    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc", "lock_api"]),
+    (
+        "gort",
+        &["addr2line", "gort-macros", "gort-rt", "gort-sys", "libc", "lock_api", "rustc-demangle"],
+    ),
 ];
 
 /// The crates that do without std.

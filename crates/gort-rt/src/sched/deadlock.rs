@@ -52,14 +52,24 @@
 //! a P then, and not any more before its thread is gone.
 //!
 //! The counts and who is woken by them are modelled by loom in `tests/loom_deadlock.rs`.
+//!
+//! # Safety
+//!
+//! The thread that tells the host is given what it takes.
+
+#![allow(unsafe_code)]
 
 use super::boot::numgoroutine;
 use super::state::{Lists, SCHED};
 use super::{counts, keeper, sysmon, template, thread_state};
+use crate::host;
 use crate::obj::status::Status;
 use crate::prim::{AtomicU32, Ordering};
 use crate::sched::park::WaitReason;
+use crate::throw::{Whose, last_words};
 use crate::timer::NEVER;
+use gort_sys::raw;
+use gort_sys::types::Timespec;
 
 /// Whether a deadlock ends the program.
 static ENABLED: AtomicU32 = AtomicU32::new(0);
@@ -74,6 +84,9 @@ static ENDING: AtomicU32 = AtomicU32::new(0);
 /// As long as it takes, and then some: half a second, as sysmon naps.
 const LOOKS: u32 = 100;
 
+/// For how long the host may be ending the process, in nanoseconds.
+const PATIENCE: u64 = 10_000_000_000;
+
 /// What sysmon finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[must_use]
@@ -83,7 +96,26 @@ pub(super) enum Finding {
     /// It is to look again soon.
     Soon,
     /// It is one, with these words.
-    Dead(&'static str),
+    Dead(Why),
+}
+
+/// Why it is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// All goroutines wait, and threads, too.
+    AllAsleep,
+    /// The main goroutine has ended itself, and there is no other.
+    MainGone,
+}
+
+impl Why {
+    /// Go's.
+    fn words(self) -> &'static str {
+        match self {
+            Why::AllAsleep => "all goroutines are asleep - deadlock!",
+            Why::MainGone => "no goroutines (main called gort::goexit) - deadlock!",
+        }
+    }
 }
 
 /// From here on a deadlock ends the program.
@@ -135,7 +167,7 @@ pub(super) fn look(lists: &Lists) -> Finding {
         return Finding::Alive;
     }
     if MAIN_OVER.load(Ordering::Relaxed) != 0 && numgoroutine() == 0 {
-        return Finding::Dead("no goroutines (main called gort::goexit) - deadlock!");
+        return Finding::Dead(Why::MainGone);
     }
     if ENABLED.load(Ordering::Relaxed) == 0 {
         return Finding::Alive;
@@ -146,7 +178,7 @@ pub(super) fn look(lists: &Lists) -> Finding {
         // What a thread that is asleep by now has done before.
         Some(true) if keeper::earliest() == NEVER && all_wait() => {
             ENDING.store(0, Ordering::Relaxed);
-            Finding::Dead("all goroutines are asleep - deadlock!")
+            Finding::Dead(Why::AllAsleep)
         }
         Some(false) if ENDING.load(Ordering::Relaxed) != 0 => {
             ENDING.store(ENDING.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
@@ -154,6 +186,29 @@ pub(super) fn look(lists: &Lists) -> Finding {
         }
         _ => Finding::Alive,
     }
+}
+
+/// Has the host end the process, on a thread on which it may allocate; if that cannot be, or is not done in
+/// time, ends it without the host. By sysmon.
+pub(super) fn end(why: Why) -> ! {
+    unsafe extern "C" fn tell(why: usize) {
+        let why = if why == Why::MainGone as usize { Why::MainGone } else { Why::AllAsleep };
+        (host::get().fatal)(why.words());
+    }
+    // SAFETY: `tell` may be called on a new thread, with what is one.
+    let told = unsafe { (host::get().start_thread)(tell, why as usize) };
+    if told.is_ok() {
+        let _ = raw::nanosleep(&Timespec::from_nanos(PATIENCE), None);
+    }
+    let pieces = ["fatal error: ", why.words(), "\n\n"];
+    let mut text = [0; 128];
+    let mut len = 0;
+    for (to, from) in text.iter_mut().zip(pieces.into_iter().flat_map(str::bytes)) {
+        *to = from;
+        len += 1;
+    }
+    let text = text.get(..len).and_then(|text| core::str::from_utf8(text).ok());
+    last_words(text.unwrap_or_default(), Whose::All, || raw::exit_group(2))
 }
 
 /// Whether all goroutines wait, and none of them for a descriptor.

@@ -47,6 +47,7 @@ pub(crate) mod counts;
 pub(crate) mod deadlock;
 pub(crate) mod door;
 mod eager;
+pub(crate) mod errand;
 pub(crate) mod exit;
 pub(crate) mod find;
 pub(crate) mod fire;

@@ -78,6 +78,29 @@ pub enum WaitReason {
 }
 
 impl WaitReason {
+    /// What dumps call it: Go's words, where Go has it. Go: `waitReasonStrings`.
+    pub fn text(self) -> &'static str {
+        match self {
+            WaitReason::Join => "join",
+            WaitReason::Park => "park",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::RwMutexRLock => "sync.RWMutex.RLock",
+            WaitReason::RwMutexLock => "sync.RWMutex.Lock",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::Semaphore => "semacquire",
+            WaitReason::OnceDo => "sync.Once.Do",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::Select => "select",
+            WaitReason::Never => "select (no cases)",
+            WaitReason::ThreadLimit => "thread limit",
+            WaitReason::Sleep => "sleep",
+            WaitReason::IoWait => "IO wait",
+            WaitReason::Future => "future",
+        }
+    }
+
     /// All of them, in their order.
     const ALL: [WaitReason; 17] = [
         WaitReason::Join,

@@ -28,8 +28,6 @@
 #![allow(unsafe_code)]
 
 use super::deadlock::{self, Finding};
-use super::clock;
-use super::eager;
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
@@ -37,13 +35,13 @@ use super::retake::{astray, retake};
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
+use super::{clock, eager, errand};
 use crate::host;
 use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word, fence};
-use crate::throw::fatal;
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
@@ -98,6 +96,7 @@ unsafe extern "C" fn sysmon(_: usize) {
     let mut delay = SHORTEST;
     loop {
         nap(delay);
+        errand::run();
         idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
         if idle == IDLE && sleep() {
             (looks, idle, delay) = (0, 0, SHORTEST);
@@ -164,6 +163,9 @@ fn sleep() -> bool {
         return false;
     }
     SCHED.sysmonnote.clear();
+    if errand::is_there() {
+        return false;
+    }
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
     match deadlock::look(&lists) {
@@ -174,7 +176,7 @@ fn sleep() -> bool {
         }
         Finding::Dead(what) => {
             drop(lists);
-            fatal(what);
+            deadlock::end(what);
         }
     }
     drop(lists);

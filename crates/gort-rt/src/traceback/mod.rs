@@ -23,7 +23,7 @@ use memory::Stacks;
 use walk::Walk;
 
 /// A frame's program counter.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Pc {
     /// The address.
     pub pc: usize,

@@ -13,6 +13,7 @@ mod fork;
 mod overflow;
 mod preempt;
 mod procs;
+mod quit;
 mod setxid;
 mod thread;
 pub(crate) mod tls;
@@ -50,6 +51,7 @@ pub(crate) fn start() -> io::Result<&'static Host> {
     }
     unwind::install();
     overflow::install()?;
+    quit::install()?;
     preempt::install()?;
     attr::install(|fs| {
         // Of itself only.
@@ -89,6 +91,8 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         text: preempt::text(),
         fsgsbase: tls::has_fsgsbase(),
         find_unwind: unwind::find,
+        symbol: crate::traceback::names::symbol,
+        fatal: |what| crate::traceback::fatal_dump(&format!("fatal error: {what}")),
     }))
 }
 

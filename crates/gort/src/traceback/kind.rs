@@ -1,0 +1,161 @@
+//! Which frames are a person's own.
+//!
+//! A dump shows what the program does, not how the runtime makes it wait. So by a function's name:
+//!
+//! - the runtime's own (`gort_rt`, `gort_sys`) is hidden, and so is what Rust calls closures and unwinds
+//!   by;
+//! - of a row of `gort`'s frames the oldest is shown: what the program has called;
+//! - what has nothing of the program's below it has called the goroutine's function, and is hidden, unless
+//!   nothing else is there: then the goroutine is one of `gort`'s own.
+
+/// Whose a function is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// The program's.
+    User,
+    /// `gort`'s.
+    Public,
+    /// Nobody's that matters.
+    Hidden,
+}
+
+/// How Rust's own functions begin that only carry a call on.
+const CARRIERS: [&str; 15] = [
+    "__rust_",
+    "__rustc::",
+    "_Unwind_",
+    "_start",
+    "clone",
+    "core::ops::function::",
+    "core::panic::unwind_safe::",
+    "core::panicking::",
+    "rust_begin_unwind",
+    "rust_panic",
+    "start_thread",
+    "std::panic::",
+    "std::panicking::",
+    "std::sys::backtrace::__rust_",
+    "std::rt::",
+];
+
+/// The traits through which closures are called.
+const CALLS: [&str; 3] =
+    ["core::ops::function::FnOnce<", "core::ops::function::FnMut<", "core::ops::function::Fn<"];
+
+impl Kind {
+    /// By the demangled name.
+    pub(super) fn of(name: &str) -> Kind {
+        let call = name.split_once(" as ").is_some_and(|(of, rest)| {
+            of.starts_with('<') && CALLS.iter().any(|call| rest.starts_with(call))
+        });
+        let plain = name.trim_start_matches(['<', '&', '*', '(']);
+        let plain = plain.strip_prefix("dyn ").unwrap_or(plain);
+        let of = |crate_name: &str| {
+            plain.strip_prefix(crate_name).is_some_and(|rest| rest.starts_with("::"))
+        };
+        let own = ["gort::task::", "gort::traceback::", "gort::panic::install_hook"];
+        let own = own.iter().any(|own| plain.starts_with(own)) || of("gort_rt") || of("gort_sys");
+        if call || own || is_carrier(plain) {
+            Kind::Hidden
+        } else if of("gort") {
+            Kind::Public
+        } else {
+            Kind::User
+        }
+    }
+}
+
+fn is_carrier(name: &str) -> bool {
+    CARRIERS.iter().any(|carrier| match name.strip_prefix(carrier) {
+        // The name, or the beginning of one that ends in a separator.
+        Some(rest) => {
+            rest.is_empty() || carrier.ends_with(['_', ':']) || rest.starts_with("_unwind")
+        }
+        None => false,
+    })
+}
+
+/// Which of a goroutine's frames, newest first, are shown.
+pub(super) fn shown(kinds: &[Kind]) -> Vec<bool> {
+    let mut shown = vec![false; kinds.len()];
+    // From the oldest on: `row` is where a row of `gort`'s may have its oldest.
+    let (mut user, mut row) = (false, false);
+    for (index, kind) in kinds.iter().enumerate().rev() {
+        match kind {
+            Kind::User => (user, row) = (true, true),
+            Kind::Public if user && row => row = false,
+            Kind::Public | Kind::Hidden => continue,
+        }
+        shown[index] = true;
+    }
+    if !user {
+        for (shown, kind) in shown.iter_mut().zip(kinds) {
+            *shown = *kind == Kind::Public;
+        }
+    }
+    shown
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Kind::{Hidden, Public, User};
+    use super::{Kind, shown};
+
+    #[test]
+    fn names_tell_whose_a_function_is() {
+        for name in [
+            "gort_rt::sched::park::gopark",
+            "<gort_rt::chan::Chan as core::fmt::Debug>::fmt",
+            "gort_sys::arch::x86_64::switch::swap",
+            "core::ops::function::FnOnce::call_once{{vtable.shim}}",
+            "<alloc::boxed::Box<F,A> as core::ops::function::FnOnce<Args>>::call_once",
+            "<core::panic::unwind_safe::AssertUnwindSafe<F> as core::ops::function::FnOnce<()>>::call_once",
+            "std::panicking::try::do_call",
+            "std::panicking::catch_unwind",
+            "std::panic::catch_unwind",
+            "__rust_try",
+            "__rustc::rust_begin_unwind",
+            "rust_begin_unwind",
+            "core::panicking::panic_fmt",
+            "gort::task::Task<F,T>::run",
+        ] {
+            assert_eq!(Kind::of(name), Hidden, "{name}");
+        }
+        for name in [
+            "gort::time::sleep",
+            "<gort::net::TcpStream as std::io::Read>::read",
+            "<&gort::net::TcpStream as std::io::Read>::read",
+            "gort::chan::channel::Receiver<T>::recv",
+        ] {
+            assert_eq!(Kind::of(name), Public, "{name}");
+        }
+        for name in [
+            "gortex::main",
+            "gort_rtl::main",
+            "main",
+            "clone_it",
+            "std::thread::sleep",
+            "program::call_once",
+            "<program::Fold as core::iter::Iterator>::next",
+        ] {
+            assert_eq!(Kind::of(name), User, "{name}");
+        }
+    }
+
+    #[test]
+    fn what_the_program_has_called_is_shown() {
+        let cases: [(&[Kind], &[usize]); 6] = [
+            (&[Hidden, Public, Public, User, User, Hidden, Public, Hidden], &[2, 3, 4]),
+            (&[Hidden, User, Public, Hidden, Public, User], &[1, 4, 5]),
+            (&[Hidden, Public, Hidden, Public, Hidden], &[1, 3]),
+            (&[Public, Hidden, User], &[0, 2]),
+            (&[Hidden, Hidden], &[]),
+            (&[], &[]),
+        ];
+        for (kinds, expected) in cases {
+            let shown = shown(kinds);
+            let indices: Vec<_> = (0..kinds.len()).filter(|index| shown[*index]).collect();
+            assert_eq!(indices, expected, "{kinds:?}");
+        }
+    }
+}
