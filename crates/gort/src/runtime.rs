@@ -1,8 +1,10 @@
 //! Asking and steering the runtime.
 
+#[doc(inline)]
+pub use crate::deadlock::{Cycle, Leak, Waiting, deadlocks, leaks};
 use crate::join::GoId;
 #[doc(inline)]
-pub use gort_rt::Figures;
+pub use gort_rt::{Figures, WaitReason};
 use std::io;
 use std::marker::PhantomData;
 use std::ops::Deref;

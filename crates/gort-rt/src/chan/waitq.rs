@@ -12,12 +12,15 @@
 
 #![allow(unsafe_code)]
 
+use super::base::Base;
+use super::select::Case;
 use super::wait::{Wait, set_alarm, wait_thread};
 use crate::lock::Latch;
 use crate::obj::g::{G, current};
 use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn};
 use crate::sched::bed::Bed;
 use crate::sched::park::{WaitReason, gopark_raised, goready_raised};
+use crate::sched::waits::waiting_for;
 use crate::timer::alarm;
 use core::ptr::{NonNull, null, null_mut};
 use gort_sys::context::slot;
@@ -101,6 +104,19 @@ impl Waiter {
         self.outcome.get()
     }
 
+    /// [`park_until`](Waiter::park_until), at these channels.
+    pub(crate) fn park_at(
+        &self,
+        channels: &Channels<'_>,
+        held: &[Held],
+        wakes: Wakes,
+        reason: WaitReason,
+        wait: Wait,
+    ) -> Outcome {
+        let park = || self.park_until(held, wakes, reason, wait);
+        if wait.until().is_some() { park() } else { waiting_for(channels, park) }
+    }
+
     /// Makes it the case that no other has happened in time, unless one has.
     pub(super) fn time_is_up(&self) -> bool {
         // AcqRel: see `Sudog::claim`.
@@ -128,6 +144,22 @@ impl Waiter {
         match waiter.gp {
             Some(gp) => goready_raised(gp),
             None => waiter.bed.tell(),
+        }
+    }
+}
+
+/// Where somebody waits: for those who ask what for.
+pub(crate) enum Channels<'a> {
+    One(&'a Base),
+    Several(&'a [Case<'a>]),
+}
+
+impl Channels<'_> {
+    /// Each of them.
+    pub(crate) fn each(&self, mut f: impl FnMut(&Base)) {
+        match self {
+            Channels::One(base) => f(base),
+            Channels::Several(cases) => cases.iter().filter_map(Case::base).for_each(f),
         }
     }
 }

@@ -40,6 +40,7 @@
 
 pub(crate) mod bed;
 pub(crate) mod boot;
+pub(crate) mod census;
 pub(crate) mod cgo;
 pub(crate) mod clock;
 pub(crate) mod completion;
