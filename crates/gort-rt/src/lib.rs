@@ -28,7 +28,7 @@ pub mod traceback;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Figures, Options, boot, figures, forked, numgoroutine, procs};
-pub use sched::census::{Census, Party, Pit, census};
+pub use sched::census::{Census, Party, Pit, census, stacks};
 pub use sched::cgo::{
     CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
 };
@@ -46,7 +46,6 @@ pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use sched::waits::join;
-pub use stack::mappings;
 pub use throw::{Whose, last_words, set_traces, throw};
 
 /// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.

@@ -2,7 +2,7 @@
 
 mod support;
 
-use gort::runtime::{Cycle, WaitReason, deadlocks};
+use gort::runtime::{Cycle, WaitReason, Waiting, deadlocks};
 use gort::sync::{Mutex, RwLock};
 use gort::{GoId, JoinHandle};
 use std::sync::Arc;
@@ -93,8 +93,12 @@ fn cycles_of_other_kinds() {
             drop(guard);
         });
         let cycle = cycle_of(outer.id());
-        let reasons: Vec<_> = cycle.goroutines().iter().map(|one| one.reason).collect();
-        assert_eq!(reasons, [WaitReason::Join, WaitReason::MutexLock]);
+        let reason = |one: &Waiting| {
+            let outer = one.id == outer.id();
+            assert_eq!(one.reason, if outer { WaitReason::Join } else { WaitReason::MutexLock });
+        };
+        assert_eq!(cycle.goroutines().len(), 2);
+        cycle.goroutines().iter().for_each(reason);
         assert!(cycle.to_string().contains("waits for the end of goroutine"), "{cycle}");
 
         // A writer that waits for itself.

@@ -14,12 +14,14 @@
 #![allow(unsafe_code)]
 
 use super::park::WaitReason;
+use super::sigstack;
 use super::state::SCHED;
 use super::stop::stop_the_world;
 use crate::chan::{Channels, Handles};
 use crate::obj::g::G;
 use crate::obj::status::Status;
 use crate::prim::Ordering;
+use crate::stack;
 use crate::sync::Holder;
 use crate::traceback::{self, Name};
 
@@ -34,9 +36,11 @@ pub struct Party {
     pub reason: Option<WaitReason>,
     /// The number of the goroutine that it waits for without a limit of time; 0 if that is not known.
     pub on: u64,
-    /// Which of the pits it waits at, first and one past the last; none if it does not wait for channels
-    /// alone, or not without a limit of time, or something else may send there.
-    pub pits: Option<(usize, usize)>,
+    /// Whether it waits at pits, without a limit of time, and who has their handles is all that can wake it.
+    pub waits_at_pits: bool,
+    /// Which of the pits those are, first and one past the last. All of it is always written: what is not
+    /// would be left from something else, a handle perhaps.
+    pub pits: (usize, usize),
     /// Its memory in the runtime, with what it was made with.
     pub own: (usize, usize),
     /// The part of its stack that is in use, and its thread-locals; the whole, if it runs.
@@ -71,7 +75,8 @@ impl Party {
         name: Name::NONE,
         reason: None,
         on: 0,
-        pits: None,
+        waits_at_pits: false,
+        pits: (0, 0),
         own: (0, 0),
         stack: (0, 0),
     };
@@ -113,7 +118,7 @@ fn look(gp: &'static G, pits: &mut [Pit], count: &mut usize) -> Party {
     let for_what = gp.waits_for.get();
     party.reason = WaitReason::of(gp.waitreason.get());
     match party.reason {
-        Some(WaitReason::Never) => party.pits = Some((*count, *count)),
+        Some(WaitReason::Never) => party.waits_at_pits = true,
         _ if for_what == 0 => {}
         Some(WaitReason::MutexLock | WaitReason::RwMutexRLock) => {
             // SAFETY: see the module.
@@ -126,16 +131,18 @@ fn look(gp: &'static G, pits: &mut [Pit], count: &mut usize) -> Party {
         Some(WaitReason::ChanSend | WaitReason::ChanReceive | WaitReason::Select) => {
             let channels = core::ptr::with_exposed_provenance::<Channels<'_>>(for_what);
             // SAFETY: see the module.
-            party.pits = pits_of(unsafe { &*channels }, pits, count);
+            let channels = unsafe { &*channels };
+            party.pits.0 = *count;
+            party.waits_at_pits = add_pits(channels, pits, count);
+            party.pits.1 = *count;
         }
         _ => {}
     }
     party
 }
 
-/// Adds what somebody waits at; none if it is not known who can send there.
-fn pits_of(channels: &Channels<'_>, pits: &mut [Pit], count: &mut usize) -> Option<(usize, usize)> {
-    let first = *count;
+/// Adds what somebody waits at. Whether it is known who can send there.
+fn add_pits(channels: &Channels<'_>, pits: &mut [Pit], count: &mut usize) -> bool {
     let mut known = true;
     channels.each(|base| {
         let handles = core::ptr::with_exposed_provenance::<Handles>(base.handles());
@@ -154,5 +161,25 @@ fn pits_of(channels: &Channels<'_>, pits: &mut [Pit], count: &mut usize) -> Opti
         }
         *count += 1;
     });
-    known.then_some((first, *count))
+    known
+}
+
+/// Where the stacks of goroutines lie, and those of the runtime's own threads, with what was left there by
+/// code that is not the program's; each from its lowest address to one past the highest. Writes down as many
+/// as there is room for, and returns how many there are; none if that cannot be told.
+pub fn stacks(out: &mut [(usize, usize)]) -> Option<usize> {
+    let mut count = 0;
+    let mut add = |range| {
+        if let Some(place) = out.get_mut(count) {
+            *place = range;
+        }
+        count += 1;
+    };
+    stack::mappings()?.for_each(&mut add);
+    let _lists = SCHED.lock();
+    for mp in core::iter::successors(SCHED.allm.get(), |mp| mp.alllink.get()) {
+        add((mp.g0.stack_lo.get(), mp.g0.stack_hi.get()));
+        add(sigstack::bounds(mp));
+    }
+    Some(count)
 }

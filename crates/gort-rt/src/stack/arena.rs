@@ -105,7 +105,7 @@ fn note_mapping(at: usize, len: usize) {
 
 /// The address space that stacks lie in, each from its lowest address to one past the highest; none if it
 /// is in too many pieces.
-pub fn mappings() -> Option<impl Iterator<Item = (usize, usize)>> {
+pub(crate) fn mappings() -> Option<impl Iterator<Item = (usize, usize)>> {
     // Acquire: pairs with the Release in `note_mapping`.
     let mapped = MAPPED.get(..MAPPED_COUNT.load(Ordering::Acquire))?;
     Some(mapped.iter().map(|(at, end)| (at.get(), end.get())))

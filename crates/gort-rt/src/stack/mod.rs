@@ -14,7 +14,6 @@ mod arena;
 mod pool;
 mod slot;
 
-pub use arena::mappings;
-pub(crate) use arena::{class_for, ensure_room};
+pub(crate) use arena::{class_for, ensure_room, mappings};
 pub(crate) use pool::{SlotCache, count_free, get_global, put_global, take_fresh};
 pub(crate) use slot::{DEFAULT_CLASS, Slot};

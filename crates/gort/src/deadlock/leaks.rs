@@ -32,7 +32,7 @@ struct Found {
 pub(super) fn candidates(own: usize) -> Vec<Leak> {
     let everybody = Everybody::now();
     let Everybody { parties, pits } = &everybody;
-    if parties.iter().all(|party| party.pits.is_none()) {
+    if !parties.iter().any(|party| party.waits_at_pits) {
         return Vec::new();
     }
     let Some(found) = handles(parties, pits, own) else { return Vec::new() };
@@ -55,7 +55,7 @@ pub(super) fn candidates(own: usize) -> Vec<Leak> {
 }
 
 fn pits_of<'a>(party: &Party, pits: &'a [Pit]) -> &'a [Pit] {
-    party.pits.and_then(|(first, end)| pits.get(first..end)).unwrap_or_default()
+    pits.get(party.pits.0..party.pits.1).unwrap_or_default()
 }
 
 /// Finds the words that are handles. None if memory cannot be read.
@@ -98,14 +98,16 @@ fn closed(parties: &[Party], pits: &[Pit], found: &[Found]) -> Vec<bool> {
     let by_id: HashMap<u64, usize> =
         parties.iter().enumerate().map(|(i, party)| (party.id, i)).collect();
     let mut stuck: Vec<bool> =
-        parties.iter().map(|party| party.pits.is_some() || party.on != 0).collect();
+        parties.iter().map(|party| party.waits_at_pits || party.on != 0).collect();
     loop {
-        let free = |party: &Party| match party.pits {
-            Some((first, end)) => (first..end).any(|i| {
+        let free = |party: &Party| {
+            if !party.waits_at_pits {
+                return by_id.get(&party.on).is_none_or(|i| !stuck[*i]);
+            }
+            (party.pits.0..party.pits.1).any(|i| {
                 let Found { with, elsewhere } = &found[i];
                 *elsewhere || with.len() < pits[i].handles || with.iter().any(|one| !stuck[*one])
-            }),
-            None => by_id.get(&party.on).is_none_or(|i| !stuck[*i]),
+            })
         };
         let next: Vec<bool> =
             parties.iter().zip(&stuck).map(|(party, stuck)| *stuck && !free(party)).collect();

@@ -58,9 +58,8 @@ impl Search {
     pub(super) fn area(&mut self, area: Area, f: &mut dyn FnMut(usize, usize)) {
         match area {
             Area::Stack((lo, hi)) => self.range(lo, hi, f),
-            Area::Rest => match (read_to_string("/proc/self/maps"), gort_rt::mappings()) {
+            Area::Rest => match (read_to_string("/proc/self/maps"), stacks()) {
                 (Ok(maps), Some(stacks)) => {
-                    let stacks: Vec<_> = stacks.collect();
                     maps.lines().filter_map(writable).for_each(|range| {
                         self.without(range, &stacks, f);
                     });
@@ -75,23 +74,20 @@ impl Search {
         self.complete
     }
 
-    /// The parts of a range that are in none of `holes`.
+    /// The parts of a range that are in none of `holes`, which are in order.
     fn without(
         &mut self,
         (mut lo, hi): (usize, usize),
         holes: &[(usize, usize)],
         f: &mut dyn FnMut(usize, usize),
     ) {
-        while lo < hi {
-            if let Some((_, end)) = holes.iter().find(|(at, end)| (*at..*end).contains(&lo)) {
+        for (at, end) in holes {
+            if *end > lo && *at < hi {
+                self.range(lo, *at, f);
                 lo = *end;
-                continue;
             }
-            let next = holes.iter().map(|(at, _)| *at).filter(|at| *at > lo).min();
-            let end = next.unwrap_or(hi).min(hi);
-            self.range(lo, end, f);
-            lo = end;
         }
+        self.range(lo, hi, f);
     }
 
     fn range(&mut self, lo: usize, hi: usize, f: &mut dyn FnMut(usize, usize)) {
@@ -121,6 +117,21 @@ impl Search {
             }
             at += got;
         }
+    }
+}
+
+/// Where there is nothing of the program's but what goroutines have.
+fn stacks() -> Option<Vec<(usize, usize)>> {
+    let mut room = 256;
+    loop {
+        let mut stacks = vec![(0, 0); room];
+        let count = gort_rt::stacks(&mut stacks)?;
+        if count <= room {
+            stacks.truncate(count);
+            stacks.sort_unstable();
+            return Some(stacks);
+        }
+        room = 2 * count;
     }
 }
 

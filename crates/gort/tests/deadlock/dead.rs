@@ -51,13 +51,6 @@ pub(crate) const ALL: &[Case] = &[
     }),
     ("a join of one that waits", || gort::run(|| gort::go(wait_for_ever).join().unwrap())),
     ("a scope", || gort::run(|| gort::scope(|s| _ = s.go(wait_for_ever)))),
-    ("a mutex, twice", || {
-        gort::run(|| {
-            let mutex = Mutex::new(());
-            let _one = mutex.lock();
-            let _two = mutex.lock();
-        })
-    }),
     ("two locks", || {
         gort::run(|| {
             let (one, two) = (RwLock::new(()), RwLock::new(()));
@@ -189,6 +182,24 @@ pub(crate) const ALL: &[Case] = &[
             gort::goexit();
         }
         main();
+    }),
+];
+
+/// In which goroutines wait for one another.
+pub(crate) const CYCLES: &[Case] = &[
+    ("a mutex, twice", || {
+        gort::run(|| {
+            let mutex = Mutex::new(());
+            let _one = mutex.lock();
+            let _two = mutex.lock();
+        })
+    }),
+    ("a join of one that wants the lock", || {
+        gort::run(|| {
+            let mutex = Mutex::new(());
+            let _guard = mutex.lock();
+            gort::scope(|s| s.go(|| drop(mutex.lock())).join().unwrap());
+        })
     }),
 ];
 

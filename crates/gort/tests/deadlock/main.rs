@@ -37,11 +37,17 @@ fn check(case: Case, env: &[(&str, &str)], good: impl Fn(&Output, &str) -> bool)
 }
 
 fn run(name: &str) {
-    let all = [dead::ALL, dead::MAIN_GONE, &[dead::ALARMED], alive::ALL];
+    let all = [dead::ALL, dead::CYCLES, dead::MAIN_GONE, &[dead::ALARMED], alive::ALL];
     let mut cases = all.into_iter().flatten();
     let (_, body) = cases.find(|case| case.0 == name).expect("there is such a case");
     gort_sys::raw::alarm(PATIENCE);
     body();
+}
+
+/// After the dump there is what makes it one.
+fn names_a_cycle(err: &str) -> bool {
+    let (dump, cycle) = err.split_once("\n\ndeadlock: goroutine ").unwrap_or_default();
+    dump.contains("]:\n") && cycle.contains(" waits for a lock held by goroutine ")
 }
 
 fn main() {
@@ -56,6 +62,9 @@ fn main() {
     for case in dead::ALL {
         check(*case, &[], says(ASLEEP));
     }
+    for case in dead::CYCLES {
+        check(*case, &[], |output, err| says(ASLEEP)(output, err) && names_a_cycle(err));
+    }
     for case in dead::MAIN_GONE {
         check(*case, &[], says(GONE));
         // There is nothing else to be done.
@@ -67,5 +76,8 @@ fn main() {
     // It hangs until its alarm.
     let off = [("GORT_DEBUG", "deadlock=0")];
     check(dead::ALARMED, &off, |output, _| output.status.signal() == Some(libc::SIGALRM));
-    println!("{} programs ended as they should", dead::ALL.len() + alive::ALL.len());
+    println!(
+        "{} programs ended as they should",
+        dead::ALL.len() + dead::CYCLES.len() + alive::ALL.len()
+    );
 }
