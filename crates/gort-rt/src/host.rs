@@ -61,7 +61,11 @@ pub struct Host {
     /// Ends the process: `fatal error: `, these words, and what all goroutines do. Called on a thread that
     /// `start_thread` has started.
     pub fatal: fn(what: &'static str),
+    pub symbol: Symbol,
 }
+
+/// See [`Host::symbol`].
+pub type Symbol = fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str));
 
 /// What [`Host::symbol`] is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -53,3 +53,7 @@ pub use throw::{Whose, last_words, set_traces, throw};
 pub fn here() -> usize {
     gort_sys::context::slot::here().pc
 }
+
+/// Where this crate is written, as the compiler calls it: for traces, which leave its frames out.
+#[doc(hidden)]
+pub const SOURCE: &str = file!().split_at(file!().len() - "lib.rs".len()).0;

@@ -114,7 +114,8 @@ pub(crate) fn install_hook() {
     set_hook(Box::new(move |info| {
         if gort_rt::current().is_some() {
             if crashes() {
-                let _ = TRACE.try_with(|trace| trace.replace(Some(Trace::here())));
+                let here = Trace::here();
+                let _ = TRACE.try_with(|trace| trace.replace(Some(here)));
             }
             if !custom {
                 return report(info);

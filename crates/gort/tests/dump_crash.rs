@@ -50,7 +50,12 @@ fn crashed(output: &Output) -> Vec<Dumped> {
 /// Runs it in a child at this level.
 macro_rules! level {
     ($level:literal) => {
-        Child::new($level, crashes).env("GORT_PANIC", "crash").env("GORT_TRACEBACK", $level).run()
+        Child::new($level, || {
+            crashes();
+        })
+        .env("GORT_PANIC", "crash")
+        .env("GORT_TRACEBACK", $level)
+        .run()
     };
 }
 

@@ -130,7 +130,7 @@ macro_rules! crash {
 }
 
 crash! {
-    crash_although_somebody_joins: _ = named(|| panic!("here")).join(), [" [running]:"];
+    crash_although_somebody_joins: _ = named(|| panic!("here")).join(), [" [running, \"bad one\"]:"];
     crash_in_a_scope: gort::scope(|s| _ = s.go(|| panic!("here")).join()), [" [running]:"];
     crash_in_run: _ = recover(|| gort::run(|| panic!("here"))), [" [running]:"];
     crash_without_a_message: _ = named(|| resume_unwind(Box::new(1))).join(), [];

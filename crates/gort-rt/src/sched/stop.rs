@@ -111,7 +111,8 @@ fn stop(mp: Option<&'static M>) {
 /// `pp` has stopped. Under the lock.
 pub(super) fn stopped(lists: &mut Lists, pp: &'static P) {
     pp.set_status(PStatus::Stopped);
-    lists.stopwait -= 1;
+    // Nobody counts when the world stops for good, at the end of the process.
+    lists.stopwait = lists.stopwait.saturating_sub(1);
     if lists.stopwait == 0 {
         SCHED.stopnote.wakeup();
     }

@@ -13,22 +13,26 @@ use gort_sys::{Errno, raw};
 
 /// Gathers text, and writes it when it is full or dropped.
 pub(super) struct Out {
-    bytes: [u8; 512],
+    buffer: [u8; 512],
     len: usize,
 }
 
 impl Out {
     pub(super) const fn new() -> Out {
-        Out { bytes: [0; 512], len: 0 }
+        Out { buffer: [0; 512], len: 0 }
     }
 
     pub(super) fn text(&mut self, text: &str) {
-        for from in text.bytes() {
-            if self.len == self.bytes.len() {
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for from in bytes {
+            if self.len == self.buffer.len() {
                 self.flush();
             }
-            if let Some(to) = self.bytes.get_mut(self.len) {
-                *to = from;
+            if let Some(to) = self.buffer.get_mut(self.len) {
+                *to = *from;
                 self.len += 1;
             }
         }
@@ -45,8 +49,7 @@ impl Out {
                 break;
             }
         }
-        let digits = digits.split_at(digits.len() - used).1;
-        self.text(core::str::from_utf8(digits).unwrap_or_default());
+        self.bytes(digits.split_at(digits.len() - used).1);
     }
 
     pub(super) fn say(&mut self, pieces: &[Say<'_>]) {
@@ -64,7 +67,7 @@ impl Out {
 
     /// To standard error, as far as it goes.
     fn flush(&mut self) {
-        let mut rest = self.bytes.split_at(self.len.min(self.bytes.len())).0;
+        let mut rest = self.buffer.split_at(self.len.min(self.buffer.len())).0;
         self.len = 0;
         while !rest.is_empty() {
             match raw::write(stderr(), rest) {

@@ -43,28 +43,41 @@ impl Freeze {
 
     /// The thread is to be held; a signal has to be sent.
     pub(crate) fn ask(&self) {
-        let free = |now| (now == FREE || now == LATE).then_some(ASKED);
-        // Relaxed: nothing goes with it; the signal comes later.
-        let _ = self.state.try_update(Ordering::Relaxed, Ordering::Relaxed, free);
+        let order = Ordering::Relaxed;
+        loop {
+            let now = self.state.load(order);
+            // Nothing goes with it; the signal comes later.
+            if now != FREE && now != LATE
+                || self.state.compare_exchange(now, ASKED, order, order).is_ok()
+            {
+                return;
+            }
+        }
     }
 
-    /// Waits until the thread is held, at the latest until `nanotime` says `until`: what it has to show, or
-    /// nothing, and then it will not be held.
-    pub(crate) fn held(&self, until: u64) -> Option<usize> {
+    /// Waits until the thread is held, at the latest until `nanotime` says `until`. Whether it is not yet.
+    pub(crate) fn wait(&self, until: u64) -> bool {
         let deadline = Timespec {
             sec: (until / 1_000_000_000).cast_signed(),
             nsec: (until % 1_000_000_000).cast_signed(),
         };
-        // Acquire: pairs with the Release in `answer`.
-        while self.state.load(Ordering::Acquire) == ASKED {
-            if nanotime() < until {
-                let _ = futex_wait_until(&self.state, ASKED, Some(&deadline));
-            } else {
-                // Acquire: as above, if it has just come.
-                let order = Ordering::Acquire;
-                let _ = self.state.compare_exchange(ASKED, LATE, order, order);
+        while self.state.load(Ordering::Relaxed) == ASKED {
+            if nanotime() >= until {
+                return true;
             }
+            let _ = futex_wait_until(&self.state, ASKED, Some(&deadline));
         }
+        false
+    }
+
+    /// [`wait`](Freeze::wait), and gives up then: what the thread, which is held, has to show, or nothing,
+    /// and it will not be held.
+    pub(crate) fn held(&self, until: u64) -> Option<usize> {
+        if self.wait(until) {
+            let order = Ordering::Relaxed;
+            let _ = self.state.compare_exchange(ASKED, LATE, order, order);
+        }
+        // Acquire: pairs with the Release in `answer_slow`.
         (self.state.load(Ordering::Acquire) == HELD).then(|| self.frame.get())
     }
 

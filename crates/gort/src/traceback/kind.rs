@@ -19,13 +19,14 @@ pub(super) enum Kind {
     Hidden,
 }
 
-/// How Rust's own functions begin that only carry a call on.
-const CARRIERS: [&str; 15] = [
+/// How Rust's own functions begin that only carry a call on. What ends in `:` or `_` is a beginning.
+const CARRIERS: [&str; 16] = [
     "__rust_",
     "__rustc::",
     "_Unwind_",
     "_start",
     "clone",
+    "clone3",
     "core::ops::function::",
     "core::panic::unwind_safe::",
     "core::panicking::",
@@ -34,8 +35,20 @@ const CARRIERS: [&str; 15] = [
     "start_thread",
     "std::panic::",
     "std::panicking::",
-    "std::sys::backtrace::__rust_",
     "std::rt::",
+    "std::sys::backtrace::",
+];
+
+/// Where they are written, below `library/`.
+const CARRIER_FILES: [&str; 8] = [
+    "core/src/ops/function.rs",
+    "core/src/panic.rs",
+    "core/src/panic/",
+    "core/src/panicking.rs",
+    "std/src/panic.rs",
+    "std/src/panicking.rs",
+    "std/src/rt.rs",
+    "std/src/sys/backtrace.rs",
 ];
 
 /// The traits through which closures are called.
@@ -43,8 +56,15 @@ const CALLS: [&str; 3] =
     ["core::ops::function::FnOnce<", "core::ops::function::FnMut<", "core::ops::function::Fn<"];
 
 impl Kind {
-    /// By the demangled name.
-    pub(super) fn of(name: &str) -> Kind {
+    /// By the demangled name; by the file, if that is known and the name is only a name, without a path:
+    /// there is no more in line tables about functions that were inlined.
+    pub(super) fn of(name: &str, file: &str) -> Kind {
+        if !name.contains("::") || name.starts_with('{') {
+            let written = Kind::of_file(file);
+            if written != Kind::User {
+                return written;
+            }
+        }
         let call = name.split_once(" as ").is_some_and(|(of, rest)| {
             of.starts_with('<') && CALLS.iter().any(|call| rest.starts_with(call))
         });
@@ -53,9 +73,13 @@ impl Kind {
         let of = |crate_name: &str| {
             plain.strip_prefix(crate_name).is_some_and(|rest| rest.starts_with("::"))
         };
+        let carries = CARRIERS.iter().any(|carrier| match plain.strip_prefix(carrier) {
+            Some(rest) => rest.is_empty() || carrier.ends_with(['_', ':']),
+            None => false,
+        });
         let own = ["gort::task::", "gort::traceback::", "gort::panic::install_hook"];
         let own = own.iter().any(|own| plain.starts_with(own)) || of("gort_rt") || of("gort_sys");
-        if call || own || is_carrier(plain) {
+        if call || own || carries {
             Kind::Hidden
         } else if of("gort") {
             Kind::Public
@@ -63,16 +87,23 @@ impl Kind {
             Kind::User
         }
     }
-}
 
-fn is_carrier(name: &str) -> bool {
-    CARRIERS.iter().any(|carrier| match name.strip_prefix(carrier) {
-        // The name, or the beginning of one that ends in a separator.
-        Some(rest) => {
-            rest.is_empty() || carrier.ends_with(['_', ':']) || rest.starts_with("_unwind")
+    fn of_file(file: &str) -> Kind {
+        // As the compiler has been told to call them, which for ours is below the workspace.
+        let here = file!().strip_suffix("traceback/kind.rs").unwrap_or("gort/src/");
+        let below = |dir: &str| file.find(dir).map(|at| &file[at + dir.len()..]);
+        let carries = below("/library/")
+            .is_some_and(|file| CARRIER_FILES.iter().any(|carrier| file.starts_with(carrier)));
+        let own =
+            |file: &str| file == "task.rs" || file.starts_with("traceback/") || file == "panic.rs";
+        let runtime = [gort_rt::SOURCE, gort_sys::SOURCE].iter().any(|dir| below(dir).is_some());
+        match below(here) {
+            Some(file) if own(file) => Kind::Hidden,
+            Some(_) => Kind::Public,
+            None if carries || runtime => Kind::Hidden,
+            None => Kind::User,
         }
-        None => false,
-    })
+    }
 }
 
 /// Which of a goroutine's frames, newest first, are shown.
@@ -116,10 +147,11 @@ mod tests {
             "__rust_try",
             "__rustc::rust_begin_unwind",
             "rust_begin_unwind",
+            "clone3",
             "core::panicking::panic_fmt",
             "gort::task::Task<F,T>::run",
         ] {
-            assert_eq!(Kind::of(name), Hidden, "{name}");
+            assert_eq!(Kind::of(name, ""), Hidden, "{name}");
         }
         for name in [
             "gort::time::sleep",
@@ -127,7 +159,7 @@ mod tests {
             "<&gort::net::TcpStream as std::io::Read>::read",
             "gort::chan::channel::Receiver<T>::recv",
         ] {
-            assert_eq!(Kind::of(name), Public, "{name}");
+            assert_eq!(Kind::of(name, ""), Public, "{name}");
         }
         for name in [
             "gortex::main",
@@ -138,7 +170,29 @@ mod tests {
             "program::call_once",
             "<program::Fold as core::iter::Iterator>::next",
         ] {
-            assert_eq!(Kind::of(name), User, "{name}");
+            assert_eq!(Kind::of(name, ""), User, "{name}");
+        }
+    }
+
+    #[test]
+    fn files_tell_where_names_do_not() {
+        let here = file!();
+        let public = here.replace("traceback/kind.rs", "chan/channel.rs");
+        let runtime = here.replace("gort/src/traceback", "gort-rt/src/sched");
+        let tests = here.replace("src/traceback/kind.rs", "tests/dump.rs");
+        for (name, file, kind) in [
+            ("recv", &*public, Public),
+            ("{closure#1}", &public, Public),
+            ("leave", &runtime, Hidden),
+            ("{impl#3}", here, Hidden),
+            ("main", &tests, User),
+            ("{closure#0}", "program/src/main.rs", User),
+            ("call_once", "rustc/0123/library/core/src/ops/function.rs", Hidden),
+            ("do_call", "lib/rustlib/src/rust/library/std/src/panicking.rs", Hidden),
+            ("sleep", "rustc/0123/library/std/src/thread/functions.rs", User),
+            ("gort::time::sleep", "program/src/main.rs", Public),
+        ] {
+            assert_eq!(Kind::of(name, &format!("/a/b/{file}")), kind, "{name} in {file}");
         }
     }
 

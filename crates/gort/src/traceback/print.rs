@@ -3,18 +3,21 @@
 //! ```text
 //! goroutine 42 [chan receive, 3 minutes, locked to thread, "worker 3"]:
 //! gort::chan::channel::Receiver<T>::recv(...)
-//! 	/src/gort/chan/channel.rs:120
+//!     /src/gort/chan/channel.rs:120
 //! program::work(...)
-//! 	/src/program/main.rs:10 +0x1f
+//!     /src/program/main.rs:10 +0x1f
 //! created by program::main in goroutine 1
-//! 	/src/program/main.rs:7 +0x83
+//!     /src/program/main.rs:7 +0x83
 //! ```
 //!
 //! Arguments are always `...`: no table says where they are. The distance from the function's beginning is
 //! left out where the function was inlined, as Go does. Two things are not Go's. The name comes last in the
 //! brackets, in quotation marks: there readers expect remarks of which some are not known to them. And
-//! files do not end in `.go`, which some readers insist on (panicparse 2.3 does:
-//! `sed -E 's/^(\t.*)\.rs:/\1.go:/'` helps).
+//! files do not end in `.go`, which some readers insist on. panicparse 2.3 does; this helps:
+//!
+//! ```text
+//! sed -E 's/^(\t.*):([0-9]+)( \+0x[0-9a-f]+)?$/\1.go:\2\3/'
+//! ```
 
 use super::kind::{Kind, shown};
 use super::symbols::{Frame, Symbols};

@@ -89,7 +89,7 @@ impl Symbols {
         let probe = if pc.exact { pc.pc } else { pc.pc.wrapping_sub(1) };
         let frames: Arc<[Frame]> = match self.loaded(probe) {
             Some(loaded) => loaded.frames(pc.pc, probe).into(),
-            None => [Frame::new(None, format!("??:0 +{:#x}", pc.pc))].into(),
+            None => [Frame::new(None, "", format!("??:0 +{:#x}", pc.pc))].into(),
         };
         self.known.insert(pc, Arc::clone(&frames));
         frames
@@ -121,34 +121,34 @@ impl Loaded {
         let next = self.functions.partition_point(|function| function.address <= at);
         let function = next.checked_sub(1).and_then(|last| self.functions.get(last));
         let function = function.filter(|function| function.contains(at));
-        let mut frames = self.lines(at).unwrap_or_default();
-        let name = || self.object.elf()?.name(function?);
-        match (frames.last_mut(), function) {
-            (Some(last), Some(function)) => {
-                last.place += &format!(" +{:#x}", address - function.address);
-                if last.function == UNKNOWN {
-                    *last = Frame::new(name(), std::mem::take(&mut last.place));
-                }
-            }
-            (Some(_), None) => {}
-            (None, _) => {
-                frames.push(Frame::new(name(), format!("{}:0 +{address:#x}", self.object.path())));
-            }
+        // In full, which in line tables it is not.
+        let name = function.and_then(|function| self.object.elf()?.name(function));
+        let mut lines = self.lines(at).unwrap_or_default();
+        let Some((inlined, file, line)) = lines.pop() else {
+            return vec![Frame::new(name, "", format!("{}:0 +{address:#x}", self.object.path()))];
+        };
+        let mut place = format!("{file}:{line}");
+        if let Some(function) = function {
+            place += &format!(" +{:#x}", address - function.address);
         }
-        frames
+        let last = Frame::new(name.or(inlined.as_deref()), &file, place);
+        let lines = lines
+            .into_iter()
+            .map(|(name, file, line)| Frame::new(name.as_deref(), &file, format!("{file}:{line}")));
+        lines.chain([last]).collect()
     }
 
-    /// From the line tables; without distances.
-    fn lines(&self, at: u64) -> Result<Vec<Frame>, Error> {
+    /// From the line tables: functions, files and lines.
+    fn lines(&self, at: u64) -> Result<Vec<(Option<String>, String, u32)>, Error> {
         let mut found = Vec::new();
         let Some(lines) = &self.lines else { return Ok(found) };
         let mut frames = lines.find_frames(at).skip_all_loads()?;
         while let Some(frame) = frames.next()? {
-            let place =
-                frame.location.and_then(|place| Some((place.file?, place.line.unwrap_or(0))));
-            let Some((file, line)) = place else { continue };
+            let Some((Some(file), line)) = frame.location.map(|at| (at.file, at.line)) else {
+                continue;
+            };
             let name = frame.function.as_ref().and_then(|function| function.raw_name().ok());
-            found.push(Frame::new(name.as_deref(), format!("{file}:{line}")));
+            found.push((name.map(Into::into), file.into(), line.unwrap_or(0)));
         }
         Ok(found)
     }
@@ -166,8 +166,19 @@ fn lines(elf: Elf<'static>) -> Result<Lines, Error> {
 const UNKNOWN: &str = "??";
 
 impl Frame {
-    fn new(name: Option<&str>, place: String) -> Frame {
-        let function = name.map_or_else(|| UNKNOWN.into(), |name| format!("{:#}", demangle(name)));
-        Frame { kind: Kind::of(&function), function, place }
+    fn new(name: Option<&str>, file: &str, place: String) -> Frame {
+        let function = name.map_or_else(
+            || UNKNOWN.into(),
+            |name| {
+                let mut name = format!("{:#}", demangle(name));
+                // A name from line tables: `f<T>`. A path may begin with `<`.
+                match name.find('<') {
+                    Some(end @ 1..) if !name[..end].contains("::") => name.truncate(end),
+                    _ => {}
+                }
+                name
+            },
+        );
+        Frame { kind: Kind::of(&function, file), function, place }
     }
 }
