@@ -57,11 +57,10 @@ pub struct Host {
     /// with any locks held: it neither allocates nor locks.
     pub find_unwind: fn(pc: usize) -> Option<Unwind>,
     /// Says something about the code at this address, in pieces. Called as `find_unwind` is.
-    pub symbol: fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str)),
+    pub symbol: Symbol,
     /// Ends the process: `fatal error: `, these words, and what all goroutines do. Called on a thread that
     /// `start_thread` has started.
     pub fatal: fn(what: &'static str),
-    pub symbol: Symbol,
 }
 
 /// See [`Host::symbol`].
