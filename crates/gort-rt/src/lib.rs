@@ -28,10 +28,12 @@ pub mod traceback;
 
 pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
 pub use sched::boot::{Options, boot, forked};
+pub use sched::census::{Census, Party, Pit, census, stacks};
 pub use sched::cgo::{
     CFunction, Callback, cgocall, cgocall_blocking, cgocallback, in_c, stack_here,
 };
 pub use sched::completion::{Completed, Completion, Detached};
+pub use sched::deadlock::main_is_over;
 pub use sched::errand::call_on_thread;
 pub use sched::figures::{Figures, each_waiting, figures, numgoroutine, procs, run_queues};
 pub use sched::foreign::Foreign;
@@ -46,8 +48,9 @@ pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
-pub use stack::{StackRange, measure_stacks};
+pub use sched::waits::join;
 pub use sched::watchdog::{Alarm, Found, next_alarm, set_watchdog};
+pub use stack::{StackRange, measure_stacks};
 pub use throw::{Whose, last_words, set_traces, throw};
 
 /// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.

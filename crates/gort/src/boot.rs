@@ -13,7 +13,6 @@ use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// The main goroutine's stack: what a process's main thread has.
 const MAIN_STACK: usize = 8 << 20;
@@ -45,6 +44,7 @@ fn boot() -> io::Result<()> {
         async_preempt: !debug.asyncpreemptoff,
         schedtrace: debug.trace(),
         watchdog: debug.watchdog,
+        deadlock: !debug.deadlock_off,
     };
     gort_rt::boot(host::start()?, &options)?;
     panic::install_hook();
@@ -121,13 +121,7 @@ pub fn __main(
     match run_with(main, body, gort_rt::here()) {
         Ok(code) => code,
         // Goexit of the main goroutine: the program goes on until another one ends it.
-        Err(payload) if goexit::is_goexit(&*payload) => {
-            while crate::runtime::num_goroutine() > 0 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            eprintln!("fatal error: no goroutines (main called gort::goexit) - deadlock!");
-            ExitCode::from(2)
-        }
+        Err(payload) if goexit::is_goexit(&*payload) => gort_rt::main_is_over(),
         // std gives a main thread that panics the status 101.
         Err(_) => ExitCode::from(101),
     }

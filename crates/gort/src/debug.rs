@@ -9,6 +9,8 @@ use std::time::Duration;
 pub(crate) struct Debug {
     /// `asyncpreemptoff=1`: no goroutine is interrupted by a signal.
     pub(crate) asyncpreemptoff: bool,
+    /// `deadlock=0`: a deadlock does not end the program.
+    pub(crate) deadlock_off: bool,
     /// `slice=DURATION`: how long a goroutine may run while others wait, in nanoseconds.
     pub(crate) slice: Option<u64>,
     /// `stackwater=1`: how much stack goroutines use is measured.
@@ -32,6 +34,7 @@ impl Debug {
         for word in text.split(',') {
             match word.trim().split_once('=') {
                 Some(("asyncpreemptoff", value)) => debug.asyncpreemptoff = value == "1",
+                Some(("deadlock", value)) => debug.deadlock_off = value == "0",
                 Some(("slice", value)) => debug.slice = duration(value),
                 Some(("schedtrace", value)) => debug.schedtrace = millis(value),
                 Some(("scheddetail", value)) => debug.scheddetail = value == "1",
@@ -84,6 +87,8 @@ mod tests {
         assert_eq!(Debug::parse("asyncpreemptoff=1, slice=500us"), both);
         assert_eq!(Debug::parse("asyncpreemptoff=0,slice=fast,whatever,x=1"), Debug::default());
         assert_eq!(Debug::parse(""), Debug::default());
+        assert!(Debug::parse("deadlock=0").deadlock_off);
+        assert!(!Debug::parse("deadlock=1").deadlock_off);
         assert_eq!(Debug::parse("slice=2s").slice, Some(2_000_000_000));
         assert_eq!(Debug::parse("slice=7").slice, None);
         assert!(

@@ -18,6 +18,7 @@ mod boot;
 mod builder;
 pub mod chan;
 pub mod context;
+mod deadlock;
 mod debug;
 pub mod ffi;
 pub mod fs;

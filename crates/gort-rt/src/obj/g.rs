@@ -57,6 +57,8 @@ pub struct G {
     pub(crate) lock_count: Word,
     /// Why it waits. Written by itself before it parks.
     pub(crate) waitreason: Word,
+    /// What it waits for: see `sched/waits.rs`. Written by itself around its wait.
+    pub(crate) waits_for: Word,
     /// Since when, by [`clock::coarse`](crate::sched::clock::coarse). Written by itself before it parks.
     pub(crate) waitsince: Word,
     /// Where its stack ends and begins, below and above all it can use; set when it gets it.
@@ -132,6 +134,7 @@ impl G {
             lockedm: Link::none(),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
+            waits_for: Word::new(0),
             waitsince: Word::new(0),
             stack_lo: Word::new(0),
             stack_hi: Word::new(0),
@@ -281,6 +284,12 @@ pub(crate) unsafe fn setg_at(fs: usize, gp: &'static G) {
 #[inline(always)]
 pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
+}
+
+/// The number of the goroutine that this runs on, or 0.
+#[inline(always)]
+pub(crate) fn id_here() -> u64 {
+    getg().map_or(0, G::id)
 }
 
 /// The thread pointer of the thread that this runs on, if a goroutine's own is set in its place: on

@@ -3,7 +3,7 @@
 use super::schedtrace::Trace;
 use super::state::SCHED;
 use super::stop::procresize;
-use super::{figures, preempt, schedtrace, sysmon, watchdog};
+use super::{deadlock, figures, preempt, schedtrace, sysmon, watchdog};
 use crate::host::{self, Host};
 use crate::prim::Ordering;
 use crate::stack::DEFAULT_CLASS;
@@ -24,6 +24,8 @@ pub struct Options {
     pub schedtrace: Option<Trace>,
     /// What the watchdog waits for: see [`set_watchdog`](crate::set_watchdog).
     pub watchdog: Option<u64>,
+    /// Whether a deadlock ends the program.
+    pub deadlock: bool,
 }
 
 /// Starts the runtime, and its thread that watches. Once.
@@ -42,6 +44,9 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
     raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
     figures::begin();
+    if options.deadlock {
+        deadlock::enable();
+    }
     super::clock::tell(gort_sys::vdso::nanotime());
     preempt::setup(options.slice, options.async_preempt);
     schedtrace::setup(options.schedtrace);

@@ -38,10 +38,14 @@
 //! of one. A status compare-and-swap at each transition: the queue that hands a goroutine over
 //! orders the stores already (`obj/status.rs`).
 
+pub(crate) mod bed;
 pub(crate) mod boot;
+pub(crate) mod census;
 pub(crate) mod cgo;
 pub(crate) mod clock;
 pub(crate) mod completion;
+pub(crate) mod counts;
+pub(crate) mod deadlock;
 pub(crate) mod door;
 mod eager;
 pub(crate) mod errand;
@@ -73,6 +77,7 @@ pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod thread_state;
 pub(crate) mod threads;
+pub(crate) mod waits;
 pub(crate) mod wake;
 pub(crate) mod watchdog;
 pub(crate) mod worker;

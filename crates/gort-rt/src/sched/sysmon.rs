@@ -27,6 +27,7 @@
 
 #![allow(unsafe_code)]
 
+use super::deadlock::{self, Finding};
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
@@ -156,6 +157,8 @@ fn all_idle() -> bool {
 /// Sleeps until an M gets a P, or until `until`, unless some are not idle, or something is to be done for
 /// which there is no M; whether it has.
 fn sleep(until: u64) -> bool {
+    // Timers that have been stopped are nobody's any more.
+    SCHED.ps().for_each(|pp| pp.timers.settle());
     let lists = SCHED.lock();
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
         return false;
@@ -169,6 +172,17 @@ fn sleep(until: u64) -> bool {
     }
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
+    match deadlock::look(&lists) {
+        Finding::Alive => {}
+        Finding::Soon => {
+            SCHED.sysmonwait.store(0, Ordering::Relaxed);
+            return false;
+        }
+        Finding::Dead(what) => {
+            drop(lists);
+            deadlock::end(what);
+        }
+    }
     drop(lists);
     if until == NEVER {
         SCHED.sysmonnote.sleep();

@@ -13,7 +13,7 @@
 pub(crate) use super::keeper::stopm;
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{exit, find, keeper, latency, lockm, park, retake, sigstack, spawn};
+use super::{deadlock, exit, find, keeper, latency, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -169,6 +169,7 @@ pub(super) fn enroll(mp: &'static M) {
 pub(super) fn strike(mp: &'static M) {
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
+    deadlock::ends(&lists);
     let mut link = &SCHED.allm;
     while let Some(here) = link.get() {
         if core::ptr::eq(here, mp) {

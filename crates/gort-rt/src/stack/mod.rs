@@ -15,7 +15,7 @@ mod pool;
 mod slot;
 mod water;
 
-pub(crate) use arena::{class_for, ensure_room};
+pub(crate) use arena::{class_for, ensure_room, mappings};
 pub(crate) use pool::{SlotCache, count_free, get_global, put_global, take_fresh};
 pub(crate) use slot::{DEFAULT_CLASS, Slot};
 pub(crate) use water::renew;

@@ -266,7 +266,7 @@ fn describe(gp: &'static G, status: Status, now: u64) -> Goroutine {
 
 /// The name of `gp`, which does not run, or is held, or asks. Its text is the program's, which takes it
 /// away only after the goroutine itself has said so here (`G::clear_name`), and it is not about to.
-fn name(gp: &'static G, how: How) -> Name {
+pub(crate) fn name(gp: &'static G, how: How) -> Name {
     let (at, len) = (gp.name.get(), gp.name_len.get().min(Name::ROOM));
     // Of a process that is dying not even that is certain.
     if at == 0 || how == How::Dying && !{ Stacks::NONE }.has(at, len) {

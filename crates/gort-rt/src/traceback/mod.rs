@@ -12,6 +12,7 @@ mod rule;
 mod table;
 mod walk;
 
+pub(crate) use capture::name;
 pub use name::Name;
 
 use crate::host;

@@ -7,8 +7,12 @@ pub use stats::{Figures, Latency, Metric, Stats, Tier, Value, run_queues, stats,
 pub use watchdog::set_watchdog;
 pub(crate) use watchdog::start as start_watchdog;
 
+#[doc(inline)]
+pub use crate::deadlock::{Cycle, Leak, Waiting, deadlocks, leaks};
 use crate::join::GoId;
 pub use crate::stack_use::{StackUse, stack_profile};
+#[doc(inline)]
+pub use gort_rt::WaitReason;
 use std::io;
 use std::marker::PhantomData;
 

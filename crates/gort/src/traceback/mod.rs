@@ -17,7 +17,7 @@ mod symbols;
 
 pub(crate) use level::{Level, level, set_level_from_env};
 
-use crate::host;
+use crate::{deadlock, host};
 use gort_rt::traceback::{self, Goroutine, How, Pc};
 use gort_sys::raw;
 use std::fmt;
@@ -32,9 +32,10 @@ const CHUNK: usize = 64 << 10;
 /// The status of a process that ends for a reason of its own. Go's.
 pub(crate) const STATUS: i32 = 2;
 
-/// Writes what all goroutines do. With `system`, with the runtime's frames.
+/// Writes what all goroutines do, and which of them wait for one another. With `system`, with the runtime's frames.
 pub(crate) fn dump(out: &mut dyn Write, system: bool) -> io::Result<()> {
-    dump_if(out, system, &|_| true)
+    dump_if(out, system, &|_| true)?;
+    deadlock::report(out)
 }
 
 /// [`dump`] of those that are wanted.
@@ -127,6 +128,7 @@ fn last_words(text: &str, wanted: Option<&dyn Fn(&Goroutine) -> bool>) {
     if let Some(wanted) = wanted {
         let _ = err.write_all(b"\n");
         let _ = dump_if(&mut err, level.is_system(), wanted);
+        let _ = deadlock::report(&mut err);
     }
     if level == Level::Crash {
         std::process::abort();
