@@ -126,7 +126,11 @@ fn parse(
     rows.all(common.instructions(&section, &bases))?;
     rows.initial = rows.row.rules;
     rows.all(entry.instructions(&section, &bases))?;
-    Some(Ok(rows.row))
+    let mut row = rows.row;
+    for (register, rule) in row.rules.iter().enumerate() {
+        row.said |= u32::from(*rule != Rule::Same) << register;
+    }
+    Some(Ok(row))
 }
 
 /// The making of a row.
