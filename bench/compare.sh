@@ -11,7 +11,7 @@ if [[ ${#workloads[@]} == 0 ]]; then
     workloads=(burst join yield skynet rawsyscall syscall block ccall callback
         pingpong buffered1x1 buffered4x4 select3 mutex uncontended rwlock waitgroup
         timeradd timerfire timerreset sleep sleephogs echo100 echo5000
-        readfile statfile blockon oneshot)
+        readfile statfile blockon oneshot defer defers recover deferred)
 fi
 target=${CARGO_TARGET_DIR:-target}
 go=${GO:-go}
@@ -19,7 +19,7 @@ go=${GO:-go}
 cargo build --release --package gort-bench
 peers=(gort tokio may crossbeam flume parking_lot std epoll)
 if command -v "$go" >/dev/null; then
-    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,echo,locks,timers}.go
+    "$go" build -o "$target/go-sched" bench/go/{sched,calls,channels,defers,echo,locks,timers}.go
     CGO_ENABLED=1 "$go" build -o "$target/go-cgo" bench/go/cgo.go
     peers+=(go)
 fi
@@ -46,8 +46,8 @@ for workload in "${workloads[@]}"; do
         for ((round = 0; round < rounds; round++)); do
             for peer in "${peers[@]}"; do
                 # Not every peer has every workload. may has no burst and no skynet: it cannot have that
-                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep and
-                # files, on as many threads as the workload has, whatever P is.
+                # many coroutines. crossbeam-channel and flume have channels only, parking_lot locks, std sleep,
+                # files and panics, on as many threads as the workload has, whatever P is.
                 if figure=$(run "$peer" "$workload" "$procs"); then
                     figures[$peer]+="$figure"$'\n'
                 fi

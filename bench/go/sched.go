@@ -97,7 +97,7 @@ func main() {
 		measure(leaves, runSkynet)
 	default:
 		name := os.Args[1]
-		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runTimers(name) && !runEcho(name) {
+		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runDefers(name) && !runTimers(name) && !runEcho(name) {
 			os.Exit(2)
 		}
 	}

@@ -5,6 +5,7 @@
 
 mod calls;
 mod channels;
+mod defers;
 mod echo;
 mod files;
 mod futures;
@@ -52,7 +53,9 @@ fn main() {
         "flume" => thread_peer::run_flume(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
         "epoll" => echo::run_epoll(&workload),
-        "std" => timers::run_std(&workload).or_else(|| files::run_std(&workload)),
+        "std" => timers::run_std(&workload)
+            .or_else(|| files::run_std(&workload))
+            .or_else(|| defers::run_std(&workload)),
         _ => None,
     };
     match nanos {

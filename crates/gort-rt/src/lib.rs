@@ -43,6 +43,7 @@ pub use sched::spawn::{Spawn, newproc, release};
 pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
+pub use stack::{StackRange, measure_stacks};
 pub use throw::{Whose, last_words, set_traces, throw};
 
 /// A place in the function that this is inlined into, as [`Spawn::creator`] wants it.

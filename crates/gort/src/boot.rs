@@ -8,7 +8,7 @@
 
 use crate::builder::{Builder, refused};
 use crate::debug::Debug;
-use crate::{goexit, host, panic, traceback};
+use crate::{goexit, host, panic, stack_use, traceback};
 use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
@@ -46,6 +46,9 @@ fn boot() -> io::Result<()> {
     };
     gort_rt::boot(host::start()?, &options)?;
     panic::install_hook();
+    if debug.stackwater {
+        stack_use::start();
+    }
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");
     }

@@ -9,6 +9,8 @@ pub(crate) struct Debug {
     pub(crate) asyncpreemptoff: bool,
     /// `slice=DURATION`: how long a goroutine may run while others wait, in nanoseconds.
     pub(crate) slice: Option<u64>,
+    /// `stackwater=1`: how much stack goroutines use is measured.
+    pub(crate) stackwater: bool,
 }
 
 impl Debug {
@@ -24,6 +26,7 @@ impl Debug {
                 Some(("slice", value)) => {
                     debug.slice = duration(value).and_then(|time| time.as_nanos().try_into().ok());
                 }
+                Some(("stackwater", value)) => debug.stackwater = value == "1",
                 _ => {}
             }
         }
@@ -51,11 +54,14 @@ mod tests {
 
     #[test]
     fn the_words_are_read() {
-        let both = Debug { asyncpreemptoff: true, slice: Some(500_000) };
+        let both = Debug { asyncpreemptoff: true, slice: Some(500_000), ..Debug::default() };
         assert_eq!(Debug::parse("asyncpreemptoff=1, slice=500us"), both);
         assert_eq!(Debug::parse("asyncpreemptoff=0,slice=fast,whatever,x=1"), Debug::default());
         assert_eq!(Debug::parse(""), Debug::default());
         assert_eq!(Debug::parse("slice=2s").slice, Some(2_000_000_000));
         assert_eq!(Debug::parse("slice=7").slice, None);
+        assert!(
+            Debug::parse("stackwater=1").stackwater && !Debug::parse("stackwater=0").stackwater
+        );
     }
 }

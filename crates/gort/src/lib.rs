@@ -33,6 +33,7 @@ pub mod process;
 pub mod runtime;
 mod scope;
 pub mod signal;
+mod stack_use;
 pub mod sync;
 pub mod syscall;
 mod task;

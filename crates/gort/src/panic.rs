@@ -28,7 +28,9 @@
 //!
 //! With `panic = "abort"` in the profile every panic is one message, by the hook, and then SIGABRT; nothing
 //! unwinds. So nothing is recovered or joined, deferred work runs only when its block ends otherwise,
-//! [`goexit`](crate::goexit) aborts, too, and policies and [`on_panic`] have nothing to do. All else works.
+//! [`goexit`](crate::goexit) says that it cannot, and aborts. Under *crash* the process ends as it would
+//! otherwise, for what nobody can catch has nobody to catch it. [`on_panic`] is not called under
+//! *contain*. All else works.
 
 mod defer;
 mod deferred;
@@ -132,7 +134,11 @@ fn report(info: &PanicHookInfo<'_>) {
     let mut err = std::io::stderr().lock();
     let _ = err.write_all(text.as_bytes());
     if crashes() {
-        // The trace follows when nobody has caught it.
+        // The trace follows when nobody has caught it, and where panics abort nobody can.
+        if cfg!(panic = "abort") {
+            drop(err);
+            reached_the_root(info.payload());
+        }
         return;
     }
     let trace = Backtrace::capture();
@@ -158,6 +164,14 @@ pub(crate) fn reached_the_root(payload: &(dyn Any + Send)) {
 /// Where this goroutine's last panic happened, under the policy *crash*.
 pub(crate) fn take_trace() -> Option<Trace> {
     TRACE.try_with(RefCell::take).ok().flatten()
+}
+
+/// Takes that away, while work runs that may panic itself; and puts it back when it is called.
+fn set_trace_aside() -> Box<dyn FnOnce()> {
+    let trace = take_trace();
+    Box::new(|| {
+        let _ = TRACE.try_with(|last| last.replace(trace));
+    })
 }
 
 /// A panic's text, as std's message has it.

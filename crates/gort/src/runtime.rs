@@ -1,6 +1,7 @@
 //! Asking and steering the runtime.
 
 use crate::join::GoId;
+pub use crate::stack_use::{StackUse, stack_profile};
 #[doc(inline)]
 pub use gort_rt::Figures;
 use std::io;

@@ -158,6 +158,47 @@ crash! {
     })), ["panic: first\n\tpanic: second\n\tpanic: third\n"];
 }
 
+#[inline(never)]
+fn the_culprit() {
+    panic!("here");
+}
+
+#[inline(never)]
+fn nobody_minds() {
+    panic!("there");
+}
+
+/// The trace is that of the panic that ends the goroutine, although deferred work has panicked since.
+#[test]
+fn a_crash_says_where_its_panic_was() {
+    let output = |label, plain: bool| {
+        Child::new(label, || {
+            gort::run(|| {
+                if plain {
+                    let defers = Defers::new();
+                    defers.push(nobody_minds);
+                    the_culprit();
+                } else {
+                    deferred(|d| {
+                        d.push(|| drop(recover(nobody_minds)));
+                        d.push(|| drop(recover(nobody_minds)));
+                        the_culprit();
+                    });
+                }
+            });
+        })
+        .env("GORT_PANIC", "crash")
+        .run()
+    };
+    for output in [output("defers", true), output("deferred", false)] {
+        crashes(&output, &["the_culprit", " [running]:"]);
+        if !is_child() {
+            let err = stderr(&output);
+            assert!(err.contains("there") && !err.contains("nobody_minds"), "{err}");
+        }
+    }
+}
+
 #[test]
 fn what_is_recovered_does_not_crash() {
     let output = Child::new("recovered", || {
@@ -285,13 +326,15 @@ fn in_destructors() {
 
 #[test]
 fn what_nobody_takes_must_not_panic_when_dropped() {
-    let cases: [(&str, fn()); 2] = [
-        ("payload", || drop(named(|| resume_unwind(Box::new(PanicsOnDrop("dropped")))))),
-        ("result", || drop(named(|| PanicsOnDrop("dropped")))),
-    ];
-    for (label, body) in cases {
+    for (label, panics) in [("payload", true), ("result", false)] {
         let output = Child::new(label, || {
-            body();
+            let (detached, goes_on) = gort::chan::bounded::<()>(0);
+            drop(named(move || {
+                let _ = goes_on.recv();
+                let bad = PanicsOnDrop("dropped");
+                if panics { resume_unwind(Box::new(bad)) } else { bad }
+            }));
+            drop(detached);
             loop {
                 std::thread::park();
             }

@@ -335,6 +335,7 @@ fn settle(gp: &'static G, slot: &'static Slot) {
     let room = slot.room();
     gp.stack_lo.set(room.lo + room.guard);
     gp.stack_hi.set(top);
+    stack::renew(room.lo + room.guard, top);
     // SAFETY: the top of a stack that nobody is on.
     gp.sp.set(unsafe { switch::prepare(top, gostart) });
 }

@@ -11,7 +11,7 @@
 //! `recovered` has no argument, as in Go: the panic in flight lies in a thread-local while deferred work
 //! runs, and nothing lies there while anything else does.
 
-use super::{Defers, Payload, crashes, discard, message};
+use super::{Defers, Payload, crashes, discard, message, set_trace_aside};
 use crate::goexit::is_goexit;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -107,7 +107,7 @@ pub fn deferred<'a, T>(f: impl FnOnce(&Defers<'a>) -> T) -> Option<T> {
         flight = left;
         match result {
             Ok(more) => {
-                before.filter(|_| !recovered).map_or((), Before::goes_on);
+                before.into_iter().filter(|_| !recovered).for_each(Before::goes_on);
                 if !more {
                     break;
                 }
@@ -135,17 +135,21 @@ struct Before {
     at: usize,
     message: String,
     past: Vec<(String, bool)>,
+    /// Puts back where it was.
+    trace: Box<dyn FnOnce()>,
 }
 
 impl Before {
     fn new(payload: &(dyn Any + Send)) -> Before {
         let message = message(payload).to_owned();
-        Before { at: address(payload), message, past: take_past(payload) }
+        let (past, trace) = (take_past(payload), set_trace_aside());
+        Before { at: address(payload), message, past, trace }
     }
 
     /// It is in flight as before.
     fn goes_on(self) {
         let _ = PAST.try_with(|past| past.replace(Past { of: self.at, panics: self.past }));
+        (self.trace)();
     }
 
     fn replaced_by(mut self, payload: &(dyn Any + Send), recovered: bool) {

@@ -11,7 +11,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{Payload, deferred, discard};
+use super::{Payload, crashes, deferred, discard, set_trace_aside};
 use std::cell::{Cell, RefCell};
 use std::fmt;
 use std::marker::PhantomData;
@@ -139,6 +139,7 @@ impl Default for Defers<'_> {
 impl Drop for Defers<'_> {
     fn drop(&mut self) {
         let unwinding = std::thread::panicking();
+        let trace = (unwinding && crashes()).then(set_trace_aside);
         let mut panic = None;
         loop {
             match deferred::with_flight(None, || self.run_last()).0 {
@@ -146,6 +147,9 @@ impl Drop for Defers<'_> {
                 Ok(false) => break,
                 Err(payload) => panic.replace(payload).into_iter().for_each(discard),
             }
+        }
+        if let Some(put_back) = trace {
+            put_back();
         }
         match panic {
             Some(payload) if unwinding => discard(payload),
