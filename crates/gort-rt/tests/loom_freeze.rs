@@ -34,6 +34,11 @@ struct Thread {
     stack: UnsafeCell<usize>,
 }
 
+// SAFETY: see the module.
+unsafe impl Sync for Thread {}
+// SAFETY: as above.
+unsafe impl Send for Thread {}
+
 impl Thread {
     fn new() -> Arc<Thread> {
         Arc::new(Thread { freeze: Freeze::new(), stack: UnsafeCell::new(0) })

@@ -14,7 +14,6 @@ use gort_rt::traceback::{Pc, callers};
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 
-// SAFETY: their declarations.
 unsafe extern "C" {
     fn _Unwind_Backtrace(
         f: unsafe extern "C" fn(*mut c_void, *mut c_void) -> c_int,
@@ -78,7 +77,7 @@ fn large(then: fn(usize), least: usize) {
 /// Uses every register that is kept across calls.
 #[inline(never)]
 fn busy(then: fn(usize), least: usize) {
-    let v: [usize; 12] = std::array::from_fn(|i| black_box(i));
+    let v: [usize; 12] = std::array::from_fn(black_box);
     let [a, b, c, d, e, f, g, h, i, j, k, l] = v;
     then(black_box(least + 1));
     black_box((a ^ b, b ^ c, c ^ d, d ^ e, e ^ f, f ^ g, g ^ h, h ^ i, i ^ j, j ^ k, k ^ l));

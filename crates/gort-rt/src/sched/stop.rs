@@ -111,9 +111,10 @@ fn stop(mp: Option<&'static M>) {
 /// `pp` has stopped. Under the lock.
 pub(super) fn stopped(lists: &mut Lists, pp: &'static P) {
     pp.set_status(PStatus::Stopped);
-    // Nobody counts when the world stops for good, at the end of the process.
-    lists.stopwait = lists.stopwait.saturating_sub(1);
-    if lists.stopwait == 0 {
+    // Nobody waits for it in a process that is dying (`traceback/dying.rs`).
+    let Some(left) = lists.stopwait.checked_sub(1) else { return };
+    lists.stopwait = left;
+    if left == 0 {
         SCHED.stopnote.wakeup();
     }
 }

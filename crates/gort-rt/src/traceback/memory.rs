@@ -57,7 +57,7 @@ impl Stacks {
         // It reads a signal set from there, and then finds that it does not know what to do with it.
         // SAFETY: as good as any call that fails.
         let (.., why) =
-            unsafe { raw_syscall6(nr::RT_SIGPROCMASK as usize, usize::MAX, at & !7, 0, 8, 0, 0) };
+            unsafe { raw_syscall6(nr::RT_SIGPROCMASK, usize::MAX, at & !7, 0, 8, 0, 0) };
         let readable = why == Errno::EINVAL;
         if readable {
             self.page = page;

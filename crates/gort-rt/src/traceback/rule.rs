@@ -44,13 +44,15 @@ pub(super) struct Row {
     pub(super) base: usize,
     pub(super) cfa: Cfa,
     pub(super) rules: [Rule; COUNT],
+    /// Bits of the registers about which they say something: few.
+    pub(super) said: u32,
     /// Whether the frame's "return address" is where its "caller" was interrupted.
     pub(super) signal: bool,
 }
 
 impl Row {
     pub(super) const EMPTY: Row =
-        Row { base: 0, cfa: Cfa::Plus(0, 0), rules: [Rule::Same; COUNT], signal: false };
+        Row { base: 0, cfa: Cfa::Plus(0, 0), rules: [Rule::Same; COUNT], said: 0, signal: false };
 }
 
 /// How many rows are kept; a power of two.

@@ -44,8 +44,11 @@ impl Unwind {
     fn word(&self, at: usize) -> Result<u32, Missing> {
         let inside = at >= self.start && at.checked_add(4).is_some_and(|end| end <= self.end);
         let at = core::ptr::with_exposed_provenance::<u32>(at);
+        if !inside {
+            return Err(Missing::Form);
+        }
         // SAFETY: see the module.
-        if inside { Ok(unsafe { at.read_unaligned() }) } else { Err(Missing::Form) }
+        Ok(unsafe { at.read_unaligned() })
     }
 
     /// The same as a distance from `base`.
@@ -123,7 +126,11 @@ fn parse(
     rows.all(common.instructions(&section, &bases))?;
     rows.initial = rows.row.rules;
     rows.all(entry.instructions(&section, &bases))?;
-    Some(Ok(rows.row))
+    let mut row = rows.row;
+    for (register, rule) in row.rules.iter().enumerate() {
+        row.said |= u32::from(*rule != Rule::Same) << register;
+    }
+    Some(Ok(row))
 }
 
 /// The making of a row.

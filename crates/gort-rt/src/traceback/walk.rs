@@ -145,7 +145,11 @@ impl<'a> Walk<'a> {
         let mut callers = if row.signal { own } else { own.only(CALLEE_SAVED) };
         callers.set(RSP, cfa);
         callers.forget(PC);
-        for (register, rule) in row.rules.iter().enumerate() {
+        let mut said = row.said;
+        while said != 0 {
+            let register = said.trailing_zeros() as usize;
+            said &= said - 1;
+            let Some(rule) = row.rules.get(register) else { break };
             let value = match *rule {
                 Rule::Same => continue,
                 Rule::Undefined if register == PC => return Ok(false),
