@@ -5,7 +5,7 @@ mod support;
 use std::hint::black_box;
 use std::os::unix::process::ExitStatusExt;
 use std::process::Output;
-use support::dump::{Dumped, parse};
+use support::dump::{Dumped, parse, until_receiving};
 use support::{Child, is_child, stderr};
 
 #[inline(never)]
@@ -26,7 +26,7 @@ fn crashes() {
     gort::run(|| {
         let (_sender, receiver) = gort::chan::bounded::<()>(0);
         let _waits = gort::Builder::new().name("waits".into()).spawn(move || _ = receiver.recv());
-        gort::gosched();
+        until_receiving(1);
         let _ = gort::Builder::new().name("breaks".into()).spawn(worker).unwrap().join();
     });
 }

@@ -14,10 +14,10 @@ use std::ffi::{c_int, c_void};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
-use support::dump::{Dumped, parse};
+use support::dump::{Dumped, parse, until_receiving};
 use support::{Child, hogs, is_child, stderr, stdout};
 
 fn quit() {
@@ -63,9 +63,7 @@ fn waiters(count: usize) -> gort::chan::Sender<()> {
         let receiver = receiver.clone();
         gort::go(move || waits(receiver));
     }
-    while gort::runtime::stats().idle_procs < gort::runtime::gomaxprocs(None) {
-        thread::sleep(Duration::from_millis(1));
-    }
+    until_receiving(count);
     sender
 }
 
@@ -102,10 +100,13 @@ fn while_all_are_in_hot_loops() {
     for (label, off) in [("hot", "0"), ("off", "1")] {
         let output = Child::new(label, || {
             static STOP: AtomicBool = AtomicBool::new(false);
+            static ROUNDS: AtomicU64 = AtomicU64::new(0);
             for _ in 0..8 {
-                gort::go(|| hogs::turn(&STOP, &Default::default()));
+                gort::go(|| hogs::turn(&STOP, &ROUNDS));
             }
-            thread::sleep(Duration::from_millis(100));
+            while ROUNDS.load(Ordering::Relaxed) < 100 {
+                thread::yield_now();
+            }
             quits()
         })
         .env("GORT_DEBUG", format!("asyncpreemptoff={off}"))
@@ -121,8 +122,18 @@ fn while_all_are_in_hot_loops() {
     }
 }
 
+/// How many are where they are to be.
+static THERE: AtomicU64 = AtomicU64::new(0);
+
+fn until_there(count: u64) {
+    while THERE.load(Ordering::Relaxed) < count {
+        thread::yield_now();
+    }
+}
+
 #[inline(never)]
 fn locks(mutex: &Mutex<()>) {
+    THERE.fetch_add(1, Ordering::Relaxed);
     drop(mutex.lock());
     std::hint::black_box(());
 }
@@ -135,7 +146,7 @@ fn while_all_wait_for_a_lock_of_stds() {
         for _ in 0..6 {
             gort::go(|| locks(&MUTEX));
         }
-        thread::sleep(Duration::from_millis(200));
+        until_there(6);
         quits()
     })
     .run();
@@ -145,6 +156,7 @@ fn while_all_wait_for_a_lock_of_stds() {
 }
 
 unsafe extern "C" fn sleeps_in_c(_: *mut c_void) {
+    THERE.fetch_add(1, Ordering::Relaxed);
     loop {
         // SAFETY: a plain call.
         unsafe { libc::pause() };
@@ -163,7 +175,7 @@ fn while_all_threads_are_in_c() {
         for _ in 0..6 {
             gort::go(calls_c);
         }
-        thread::sleep(Duration::from_millis(200));
+        until_there(6);
         quits()
     })
     .run();

@@ -16,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::thread;
 use std::time::Duration;
-use support::dump::{Dumped, parse};
+use support::dump::{Dumped, parse, until_receiving};
 use support::{Child, has_thrown, is_child, stderr};
 
 #[inline(never)]
@@ -31,7 +31,7 @@ fn waiters() -> gort::chan::Sender<()> {
         let receiver = receiver.clone();
         gort::go(move || waits(receiver));
     }
-    thread::sleep(Duration::from_millis(50));
+    until_receiving(3);
     sender
 }
 

@@ -61,7 +61,20 @@ impl Frame {
     }
 }
 
-const SPACE: &str = "\tgoroutine running on other thread; stack unavailable (";
+/// Waits until there are so many goroutines that receive from channels.
+pub fn until_receiving(count: usize) {
+    loop {
+        let mut text = Vec::new();
+        gort::runtime::dump(&mut text).expect("a vector takes it");
+        let found = parse(&String::from_utf8(text).expect("a dump is text"));
+        if found.iter().filter(|one| one.state == "chan receive").count() >= count {
+            return;
+        }
+        std::thread::yield_now();
+    }
+}
+
+const UNAVAILABLE: &str = "\tgoroutine running on other thread; stack unavailable (";
 
 /// All goroutines in `text`, which up to the first of them can be anything and from there on is a dump.
 pub fn parse(text: &str) -> Vec<Dumped> {
@@ -101,7 +114,7 @@ fn goroutine(lines: &mut Peekable<Lines<'_>>) -> Dumped {
                 "additional" => {}
                 count => dumped.elided = Some(count.parse().expect(line)),
             }
-        } else if let Some(why) = line.strip_prefix(SPACE) {
+        } else if let Some(why) = line.strip_prefix(UNAVAILABLE) {
             assert!(dumped.frames.is_empty(), "{line}");
             dumped.unavailable = Some(why.strip_suffix(')').expect(line).into());
         } else {
