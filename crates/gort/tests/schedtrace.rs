@@ -16,7 +16,7 @@ mod support;
 use gort::syscall::types::{DupFlags, PipeFlags, Signal, Timespec};
 use gort::syscall::{nanosleep, raw};
 use std::mem::ManuallyDrop;
-use std::os::fd::{FromRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::os::unix::process::ExitStatusExt;
 use std::time::Duration;
 use support::{Child, is_child, serial, stderr};
@@ -220,7 +220,8 @@ fn details() {
 /// More goroutines than a piece of a report has room for: each has its line, whole.
 #[test]
 fn details_of_many() {
-    const MANY: usize = 2000;
+    // Two reports fit into a pipe that the parent is late to read from.
+    const MANY: usize = 500;
     let _one = serial();
     let output = Child::new("many", || {
         gort::run(|| {
@@ -230,7 +231,10 @@ fn details_of_many() {
                 gort::go(move || receiver.recv())
             };
             let waiters: Vec<_> = (0..MANY).map(wait).collect();
-            gort::time::sleep(Duration::from_millis(400));
+            while gort::runtime::waiting_for().get("chan receive") != Some(&MANY) {
+                gort::gosched();
+            }
+            gort::time::sleep(Duration::from_secs(1));
             drop(sender);
             waiters.into_iter().for_each(|waiter| assert!(waiter.join().unwrap().is_err()));
         });
@@ -253,8 +257,11 @@ fn details_of_many() {
 fn nobody_reads() {
     let _one = serial();
     let output = Child::new("deaf", || {
-        // A pipe that is soon full, and that nobody reads, for standard error.
+        // A pipe that is full, and that nobody reads, for standard error.
         let pipe = raw::pipe2(PipeFlags::CLOEXEC).unwrap();
+        // SAFETY: the call takes no memory.
+        let size = unsafe { libc::fcntl(pipe.writer.as_raw_fd(), libc::F_GETPIPE_SZ) } as usize;
+        assert_eq!(raw::write(&pipe.writer, &vec![b'.'; size]), Ok(size));
         // SAFETY: it is open, and nothing in this program relies on what it is; it is not closed.
         let mut error = ManuallyDrop::new(unsafe { OwnedFd::from_raw_fd(2) });
         raw::dup3(&pipe.writer, &mut error, DupFlags::empty()).unwrap();

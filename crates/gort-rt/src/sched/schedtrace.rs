@@ -225,7 +225,11 @@ impl Text {
     }
 
     fn text(&mut self, text: &str) {
-        for byte in text.as_bytes() {
+        self.bytes(text.as_bytes());
+    }
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        for byte in bytes {
             if self.len == CHUNK {
                 self.flush();
             }
@@ -247,8 +251,7 @@ impl Text {
                 break;
             }
         }
-        let digits = digits.split_at(digits.len() - used).1;
-        self.text(core::str::from_utf8(digits).unwrap_or_default());
+        self.bytes(digits.get(digits.len() - used..).unwrap_or_default());
     }
 
     fn field(&mut self, name: &str, value: usize) {
