@@ -61,8 +61,9 @@
 #![allow(unsafe_code)]
 
 use super::boot::numgoroutine;
+use super::counts::{self, Threads};
 use super::state::{Lists, SCHED};
-use super::{counts, keeper, sysmon, template, thread_state};
+use super::{keeper, sysmon, template, thread_state};
 use crate::host;
 use crate::obj::g::G;
 use crate::obj::status::Status;
@@ -180,13 +181,14 @@ pub(super) fn look(lists: &Lists) -> Finding {
     }
     let ours = lists.mcount + 1 + usize::from(template::is_there());
     let threads = || Some(thread_state::count()?.saturating_sub(ours));
-    match counts::all_asleep(threads) {
+    match counts::look(threads) {
         // What a thread that is asleep by now has done before.
-        Some(true) if keeper::earliest() == NEVER && all_wait() => {
+        Threads::Asleep if keeper::earliest() == NEVER && all_wait() => {
             ENDING.store(0, Ordering::Relaxed);
             Finding::Dead(Why::AllAsleep)
         }
-        Some(false) if ENDING.load(Ordering::Relaxed) != 0 => {
+        Threads::Busy => Finding::Soon,
+        Threads::Awake if ENDING.load(Ordering::Relaxed) != 0 => {
             ENDING.store(ENDING.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
             Finding::Soon
         }
