@@ -7,10 +7,9 @@
 //!
 //! As in `model/prim.rs`.
 //!
-//! Shown to fail. With an alarm though somebody is awake: a thread that is counted before its word says that
-//! it sleeps, and out by itself; `now` the other way round; no second look at the counts in `all_asleep`.
-//! With a deadlock that nobody sees: either fence of `thread_sleeps` and `all_asleep` left out; `MISSING`
-//! written after the second look.
+//! Shown to fail. With an alarm though somebody is awake: a thread that is counted out after its word says that
+//! it has been told; no second look at the counts. With a deadlock that nobody sees: either fence
+//! of `thread_sleeps` and `look` left out.
 
 #![allow(
     dead_code,
@@ -37,7 +36,7 @@ mod prim {
 }
 
 use bed::Bed;
-use counts::{all_asleep, nothing_missing};
+use counts::{Threads, nothing_missing};
 use loom::thread;
 use prim::Ordering::{AcqRel, Relaxed};
 use prim::{AtomicU32, AtomicUsize, check};
@@ -81,9 +80,16 @@ fn tell(bed: &'static Bed) {
 /// sysmon's look: whether nobody is awake.
 fn look() -> bool {
     // The kernel counts under a lock.
-    let dead = all_asleep(|| Some(THREADS.fetch_add(0, AcqRel))).unwrap();
-    assert!(!dead || AWAKE.load(Relaxed) == 0, "a false alarm");
-    dead
+    loop {
+        match counts::look(|| Some(THREADS.fetch_add(0, AcqRel))) {
+            Threads::Asleep => {
+                assert_eq!(AWAKE.load(Relaxed), 0, "a false alarm");
+                return true;
+            }
+            Threads::Awake => return false,
+            Threads::Busy => thread::yield_now(),
+        }
+    }
 }
 
 /// Two begin to wait at about the same time, and nobody is left.

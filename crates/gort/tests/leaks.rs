@@ -166,7 +166,7 @@ fn leaks_are_found() {
 fn what_somebody_can_reach_is_none() {
     static KEPT: Mutex<Vec<Sender<u32>>> = Mutex::new(Vec::new());
     matrix(|_| {
-        let receive = |receiver: Receiver<u32>| start(move || drop(receiver.iter().sum::<u32>()));
+        let receive = |receiver: Receiver<u32>| start(move || _ = receiver.iter().sum::<u32>());
 
         let (sender, receiver) = pair();
         let id = receive(receiver);

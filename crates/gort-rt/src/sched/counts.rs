@@ -33,7 +33,7 @@ pub(crate) fn thread_sleeps() {
     // Release: what it has done before is seen by who counts it. SeqCst, below: see the module.
     SLEPT.fetch_add(1, Ordering::Release);
     fence(Ordering::SeqCst);
-    // Acquire: pairs with the Release in `all_asleep`: sysmon has said that it sleeps.
+    // Acquire: pairs with the Release in `look`: sysmon has said that it sleeps.
     let missing = MISSING.load(Ordering::Acquire);
     let (slept, told) = now();
     if slept.wrapping_sub(told).cast_signed() >= missing.cast_signed() {
@@ -47,7 +47,7 @@ pub(crate) fn thread_told() {
     TOLD.fetch_add(1, Ordering::Release);
 }
 
-/// In this order: who has told a thread, and waits by now, is seen to have told it.
+/// Both only grow: the same twice is what they were in between.
 fn now() -> (usize, usize) {
     // Acquire: pairs with the Releases above.
     let slept = SLEPT.load(Ordering::Acquire);
@@ -59,19 +59,30 @@ pub(crate) fn nothing_missing() {
     MISSING.store(NONE, Ordering::Relaxed);
 }
 
-/// Whether all that `threads` counts wait; none if that cannot be told. If not, the one that completes them
-/// has sysmon look again.
-pub(crate) fn all_asleep(threads: impl Fn() -> Option<usize>) -> Option<bool> {
+/// What the threads do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Threads {
+    /// All of them wait.
+    Asleep,
+    /// One may do something, or that cannot be told. The one that waits last has sysmon look again.
+    Awake,
+    /// They do something while this looks.
+    Busy,
+}
+
+/// Whether all that `threads` counts wait.
+pub(crate) fn look(threads: impl Fn() -> Option<usize>) -> Threads {
     for _ in 0..TRIES {
         let before = now();
-        let threads = threads()?;
+        let Some(threads) = threads() else { return Threads::Awake };
         // Release: pairs with the Acquire in `thread_sleeps`.
         MISSING.store(threads, Ordering::Release);
         // SeqCst: see the module.
         fence(Ordering::SeqCst);
         if now() == before {
-            return Some(before.0.wrapping_sub(before.1) == threads);
+            let all = before.0.wrapping_sub(before.1) == threads;
+            return if all { Threads::Asleep } else { Threads::Awake };
         }
     }
-    Some(false)
+    Threads::Busy
 }

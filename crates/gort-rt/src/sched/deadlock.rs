@@ -17,7 +17,8 @@
 //! - every other thread of the process, by the kernel's count, is one of the runtime's, or an ordinary one
 //!   that waits in the runtime without a limit of time ([`Bed`](super::bed::Bed)).
 //!
-//! Where the kernel does not say how many threads there are, nothing is ever one.
+//! Where the kernel does not say how many threads there are, nothing is ever one. A signal's handler of the
+//! program's own can wake nobody but by a descriptor, for nothing else of the runtime is good in one.
 //!
 //! # Who looks, and when
 //!
@@ -59,12 +60,14 @@
 
 #![allow(unsafe_code)]
 
+use super::counts::{self, Threads};
 use super::figures::numgoroutine;
 use super::state::{Lists, SCHED};
-use super::{counts, keeper, sysmon, template, thread_state};
+use super::{keeper, sysmon, template, thread_state};
 use crate::host;
+use crate::obj::g::G;
 use crate::obj::status::Status;
-use crate::prim::{AtomicU32, Ordering};
+use crate::prim::{AtomicU32, Link, Ordering};
 use crate::sched::park::WaitReason;
 use crate::throw::{Whose, last_words};
 use crate::timer::NEVER;
@@ -80,6 +83,10 @@ static RESTLESS: AtomicU32 = AtomicU32::new(0);
 /// How often to look again for a thread of the runtime's that is about to be gone. Under the scheduler's
 /// lock.
 static ENDING: AtomicU32 = AtomicU32::new(0);
+
+/// One that waited for a descriptor when somebody looked last: mostly it does again, and a server that is idle
+/// now and then need not look further. By sysmon.
+static WAKEFUL: Link<G> = Link::none();
 
 /// As long as it takes, and then some: half a second, as sysmon naps.
 const LOOKS: u32 = 100;
@@ -169,18 +176,19 @@ pub(super) fn look(lists: &Lists) -> Finding {
     if MAIN_OVER.load(Ordering::Relaxed) != 0 && numgoroutine() == 0 {
         return Finding::Dead(Why::MainGone);
     }
-    if ENABLED.load(Ordering::Relaxed) == 0 {
+    if ENABLED.load(Ordering::Relaxed) == 0 || WAKEFUL.get().is_some_and(is_wakeful) {
         return Finding::Alive;
     }
     let ours = lists.mcount + 1 + usize::from(template::is_there());
     let threads = || Some(thread_state::count()?.saturating_sub(ours));
-    match counts::all_asleep(threads) {
+    match counts::look(threads) {
         // What a thread that is asleep by now has done before.
-        Some(true) if keeper::earliest() == NEVER && all_wait() => {
+        Threads::Asleep if keeper::earliest() == NEVER && all_wait() => {
             ENDING.store(0, Ordering::Relaxed);
             Finding::Dead(Why::AllAsleep)
         }
-        Some(false) if ENDING.load(Ordering::Relaxed) != 0 => {
+        Threads::Busy => Finding::Soon,
+        Threads::Awake if ENDING.load(Ordering::Relaxed) != 0 => {
             ENDING.store(ENDING.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
             Finding::Soon
         }
@@ -213,11 +221,16 @@ pub(super) fn end(why: Why) -> ! {
 
 /// Whether all goroutines wait, and none of them for a descriptor.
 fn all_wait() -> bool {
-    core::iter::successors(SCHED.allg.get(), |gp| gp.alllink.get()).all(|gp| {
-        match gp.status.get() {
-            Status::Dead | Status::Idle => true,
-            Status::Waiting => gp.waitreason.get() != WaitReason::IoWait as usize,
-            Status::Runnable | Status::Running | Status::Syscall => false,
-        }
-    })
+    let mut all = core::iter::successors(SCHED.allg.get(), |gp| gp.alllink.get());
+    WAKEFUL.set(all.find(|gp| is_wakeful(gp)));
+    WAKEFUL.is_none()
+}
+
+/// Whether it may go on by itself.
+fn is_wakeful(gp: &G) -> bool {
+    match gp.status.get() {
+        Status::Dead | Status::Idle => false,
+        Status::Waiting => gp.waitreason.get() == WaitReason::IoWait as usize,
+        Status::Runnable | Status::Running | Status::Syscall => true,
+    }
 }

@@ -73,8 +73,8 @@ pub(crate) const ALL: &[Case] = &[
             });
             gort::go(|| {
                 let semaphore = Semaphore::new(1);
-                let _one = semaphore.acquire(1);
-                let _two = semaphore.acquire(1);
+                semaphore.acquire(1);
+                semaphore.acquire(1);
             });
             let group = WaitGroup::new();
             group.add(1);
