@@ -1,5 +1,11 @@
 //! Programs in which somebody can do something still, though all goroutines wait. Each ends in order, after
 //! a time that is long enough for whoever thinks otherwise.
+//!
+//! # Safety
+//!
+//! A limit is set with memory that is there for the call.
+
+#![allow(unsafe_code)]
 
 use super::Case;
 use gort::chan::{after, bounded, never, select, tick};
@@ -178,6 +184,26 @@ pub(crate) const ALL: &[Case] = &[
             gort::goexit();
         }
         main();
+    }),
+    ("main has gone, and a thread makes another", || {
+        #[gort::main]
+        fn main() {
+            thread::spawn(|| {
+                thread::sleep(LONG);
+                gort::go(|| std::process::exit(0));
+                thread::park();
+            });
+            gort::goexit();
+        }
+        main();
+    }),
+    ("no descriptor to ask the kernel with", || {
+        while_a_thread(|| {
+            let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+            // SAFETY: see the file's header.
+            assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
+            thread::sleep(LONG);
+        })
     }),
     ("many at a time", many),
 ];
