@@ -179,6 +179,10 @@ pub(crate) const ALL: &[Case] = &[
         thread::sleep(SOON);
         let _second = locks.1.lock();
     }),
+    ("after much else", || {
+        super::alive::many();
+        gort::run(wait_for_ever);
+    }),
     ("main has gone, and another waits", || {
         #[gort::main]
         fn main() {
