@@ -183,7 +183,8 @@ pub(super) fn look(lists: &Lists, looks: u32) -> Finding {
             Finding::Dead(if main_gone { Why::MainGone } else { Why::AllAsleep })
         }
         Threads::Busy => Finding::Soon,
-        Threads::Awake if looks < LOOKS => Finding::Later,
+        // A server is idle again and again: once is enough to know that it is one.
+        Threads::Awake if looks < LOOKS && (looks != 1 || all_wait()) => Finding::Later,
         _ => Finding::Alive,
     }
 }

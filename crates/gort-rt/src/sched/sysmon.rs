@@ -105,7 +105,7 @@ unsafe extern "C" fn sysmon(_: usize) {
         if idle == IDLE
             && let Some(undisturbed) = sleep(reports.due(), quiet)
         {
-            quiet = if undisturbed { quiet + 1 } else { 0 };
+            quiet = if undisturbed { quiet.saturating_add(1) } else { 0 };
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
