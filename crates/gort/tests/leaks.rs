@@ -1,5 +1,11 @@
 //! Goroutines that will never go on are found, and those that will are not. The shapes are those in which
 //! programs in Go have been found to leak (GoKer's, in short), each with a version that is right.
+//!
+//! # Safety
+//!
+//! A limit is set with memory that is there for the call.
+
+#![allow(unsafe_code)]
 
 mod support;
 
@@ -9,7 +15,7 @@ use gort::runtime::{WaitReason, leaks};
 use gort::sync::{Mutex, WaitGroup};
 use std::sync::Arc;
 use std::time::Duration;
-use support::{matrix, settle};
+use support::{Child, is_child, matrix, serial, settle, stderr};
 
 /// Looks until one is found. That of a channel something is left somewhere may be, by chance; then it is not
 /// found, but another one is.
@@ -21,7 +27,7 @@ fn is_found(shape: fn()) -> WaitReason {
             (looks, id) = (0, start(shape));
         }
         looks += 1;
-        if let Some(leak) = leaks().into_iter().find(|leak| leak.goroutine().id == id) {
+        if let Some(leak) = leaks().unwrap().into_iter().find(|leak| leak.goroutine().id == id) {
             assert!(
                 leak.to_string().starts_with(&format!("leak?: goroutine {id} waits")),
                 "{leak}"
@@ -35,7 +41,7 @@ fn is_found(shape: fn()) -> WaitReason {
 /// Looks once it waits.
 fn is_not_found(id: GoId, what: &str) {
     settle();
-    let found = leaks();
+    let found = leaks().unwrap();
     assert!(found.iter().all(|leak| leak.goroutine().id != id), "{what}: {found:?}");
 }
 
@@ -259,8 +265,30 @@ fn healthy_programs_have_none() {
             jobs.send(n).unwrap();
             assert_eq!(last.recv(), Ok(n * 2 + 4));
             settle();
-            let found = leaks();
+            let found = leaks().unwrap();
             assert!(found.iter().all(|leak| !ids.contains(&leak.goroutine().id)), "{found:?}");
         }
     });
+}
+
+/// With no channel at all; and where memory cannot be read, that is an error, not an answer.
+#[test]
+fn alone_and_in_a_sandbox() {
+    let _one = serial();
+    let output = Child::new("leaks", || {
+        assert_eq!(is_found(nil_channel), WaitReason::Never);
+        gort::go(forgotten_sender);
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: see the file's header.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
+        loop {
+            match leaks() {
+                // It does not wait yet.
+                Ok(found) => assert!(found.len() <= 1, "{found:?}"),
+                Err(error) => break assert_eq!(error.raw_os_error(), Some(libc::EMFILE)),
+            }
+        }
+    })
+    .run();
+    assert!(is_child() || output.status.success(), "{:?} {}", output.status, stderr(&output));
 }

@@ -17,8 +17,9 @@
 //! - every other thread of the process, by the kernel's count, is one of the runtime's, or an ordinary one
 //!   that waits in the runtime without a limit of time ([`Bed`](super::bed::Bed)).
 //!
-//! Where the kernel does not say how many threads there are, nothing is ever one. A signal's handler of the
-//! program's own can wake nobody but by a descriptor, for nothing else of the runtime is good in one.
+//! Where the kernel does not say how many threads there are, or says what cannot be (qemu's user mode: none), nothing
+//! is ever one. A signal's handler of the program's own can wake nobody but by a descriptor, for nothing else of the
+//! runtime is good in one: a program that waits for ever at a channel for a handler to end it is one, as in Go.
 //!
 //! # Who looks, and when
 //!
@@ -29,9 +30,10 @@
 //! - an M without a P comes to rest, or ends ([`rested`]), if the last look has found that one had not;
 //! - an ordinary thread begins to wait, if that makes as many as the last look has found to be missing.
 //!
-//! Nothing tells when an ordinary thread ends. If that was the last one that could have woken anybody, nobody
-//! notices before something else happens. A thread of the runtime's that ends is there a little longer than
-//! its M, for which sysmon looks again for some time.
+//! Nothing tells when a thread ends, and the kernel counts it a little longer than others see it: a `join` returns
+//! before that. So where all that is missing are threads, sysmon looks [`LOOKS`] times more, [`PAUSE`] apart. If
+//! an ordinary thread that was the last one that could have woken anybody ends after that, nobody notices
+//! before something else happens: the alternative is a wake-up now and then for as long as a program is idle.
 //!
 //! # Why there is no false alarm
 //!
@@ -80,16 +82,14 @@ static ENABLED: AtomicU32 = AtomicU32::new(0);
 static MAIN_OVER: AtomicU32 = AtomicU32::new(0);
 /// Whether the last look has found an M that did not rest.
 static RESTLESS: AtomicU32 = AtomicU32::new(0);
-/// How often to look again for a thread of the runtime's that is about to be gone. Under the scheduler's
-/// lock.
-static ENDING: AtomicU32 = AtomicU32::new(0);
-
 /// One that waited for a descriptor when somebody looked last: mostly it does again, and a server that is idle
 /// now and then need not look further. By sysmon.
 static WAKEFUL: Link<G> = Link::none();
 
-/// As long as it takes, and then some: half a second, as sysmon naps.
-const LOOKS: u32 = 100;
+/// How often to look again, if nothing has happened, for threads that are about to be gone.
+const LOOKS: u32 = 8;
+/// Between two such looks, in nanoseconds.
+pub(super) const PAUSE: u64 = 64_000_000;
 
 /// For how long the host may be ending the process, in nanoseconds.
 const PATIENCE: u64 = 10_000_000_000;
@@ -102,6 +102,8 @@ pub(super) enum Finding {
     Alive,
     /// It is to look again soon.
     Soon,
+    /// It is to look again after [`PAUSE`].
+    Later,
     /// It is one, with these words.
     Dead(Why),
 }
@@ -152,12 +154,6 @@ pub(crate) fn rested(lists: &Lists) {
     }
 }
 
-/// An M is none any more, and its thread about to be gone. Under the scheduler's lock.
-pub(super) fn ends(lists: &Lists) {
-    ENDING.store(LOOKS, Ordering::Relaxed);
-    rested(lists);
-}
-
 /// Whether all Ps are idle and all Ms asleep.
 fn at_rest(lists: &Lists) -> bool {
     let sleepers = SCHED.all_ps().filter(|pp| !pp.poller.sleeper.is_none()).count();
@@ -166,8 +162,9 @@ fn at_rest(lists: &Lists) -> bool {
         && lists.mcount.cast_signed() == asleep
 }
 
-/// Looks, by sysmon, under the scheduler's lock, having said that it sleeps.
-pub(super) fn look(lists: &Lists) -> Finding {
+/// Looks, by sysmon, under the scheduler's lock, having said that it sleeps; `looks` times since something has
+/// happened.
+pub(super) fn look(lists: &Lists, looks: u32) -> Finding {
     counts::nothing_missing();
     let judged = !SCHED.stopping() && SCHED.nstarved.load(Ordering::Relaxed) == 0;
     let at_rest = judged && at_rest(lists);
@@ -175,25 +172,19 @@ pub(super) fn look(lists: &Lists) -> Finding {
     if !at_rest || keeper::earliest() != NEVER {
         return Finding::Alive;
     }
-    if MAIN_OVER.load(Ordering::Relaxed) != 0 && numgoroutine() == 0 {
-        return Finding::Dead(Why::MainGone);
-    }
-    if ENABLED.load(Ordering::Relaxed) == 0 || WAKEFUL.get().is_some_and(is_wakeful) {
+    let main_gone = MAIN_OVER.load(Ordering::Relaxed) != 0 && numgoroutine() == 0;
+    if !main_gone && ENABLED.load(Ordering::Relaxed) == 0 || WAKEFUL.get().is_some_and(is_wakeful) {
         return Finding::Alive;
     }
     let ours = lists.mcount + 1 + usize::from(template::is_there());
-    let threads = || Some(thread_state::count()?.saturating_sub(ours));
-    match counts::look(threads) {
+    match counts::look(|| thread_state::count()?.checked_sub(ours)) {
         // What a thread that is asleep by now has done before.
         Threads::Asleep if keeper::earliest() == NEVER && all_wait() => {
-            ENDING.store(0, Ordering::Relaxed);
-            Finding::Dead(Why::AllAsleep)
+            Finding::Dead(if main_gone { Why::MainGone } else { Why::AllAsleep })
         }
         Threads::Busy => Finding::Soon,
-        Threads::Awake if ENDING.load(Ordering::Relaxed) != 0 => {
-            ENDING.store(ENDING.load(Ordering::Relaxed) - 1, Ordering::Relaxed);
-            Finding::Soon
-        }
+        // A server is idle again and again: once is enough to know that it is one.
+        Threads::Awake if looks < LOOKS && (looks != 1 || all_wait()) => Finding::Later,
         _ => Finding::Alive,
     }
 }

@@ -94,7 +94,7 @@ unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
     eager::become_eager();
-    let (mut looks, mut idle) = (0, 0);
+    let (mut looks, mut idle, mut quiet) = (0, 0, 0);
     let mut delay = SHORTEST;
     let mut reports = Reports::new();
     loop {
@@ -102,7 +102,10 @@ unsafe extern "C" fn sysmon(_: usize) {
         nap(delay);
         errand::run();
         idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
-        if idle == IDLE && sleep(reports.due()) {
+        if idle == IDLE
+            && let Some(undisturbed) = sleep(reports.due(), quiet)
+        {
+            quiet = if undisturbed { quiet.saturating_add(1) } else { 0 };
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
@@ -155,44 +158,46 @@ fn all_idle() -> bool {
 }
 
 /// Sleeps until an M gets a P, or until `until`, unless some are not idle, or something is to be done for
-/// which there is no M; whether it has.
-fn sleep(until: u64) -> bool {
+/// which there is no M; if it has, whether nothing has happened until then. It has slept so `quiet` times before.
+fn sleep(until: u64, quiet: u32) -> Option<bool> {
     // Timers that have been stopped are nobody's any more.
     SCHED.ps().for_each(|pp| pp.timers.settle());
     let lists = SCHED.lock();
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
-        return false;
+        return None;
     }
     if SCHED.all_ps().any(|pp| pp.poller.is_unwatched()) {
-        return false;
+        return None;
     }
     SCHED.sysmonnote.clear();
     if errand::is_there() {
-        return false;
+        return None;
     }
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
-    match deadlock::look(&lists) {
-        Finding::Alive => {}
+    let until = match deadlock::look(&lists, quiet) {
+        Finding::Alive => until,
+        Finding::Later => until.min(nanotime() + deadlock::PAUSE),
         Finding::Soon => {
             SCHED.sysmonwait.store(0, Ordering::Relaxed);
-            return false;
+            return None;
         }
         Finding::Dead(what) => {
             drop(lists);
             deadlock::end(what);
         }
-    }
+    };
     drop(lists);
-    if until == NEVER {
+    let undisturbed = if until == NEVER {
         SCHED.sysmonnote.sleep();
+        false
     } else {
         SCHED.sysmonnote.sleep_until(until);
         // Whoever has been faster wakes us once more, for nothing.
-        SCHED.sysmonwait.store(0, Ordering::Relaxed);
-    }
+        SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0
+    };
     SCHED.sysmonnote.clear();
-    true
+    Some(undisturbed)
 }
 
 /// An M has got a P while sysmon sleeps.

@@ -17,11 +17,12 @@
 //! that it finds, and for each queue at most one within the limit. Goroutines that were queued before the
 //! watchdog was set have no stamp.
 
+use super::bed::Bed;
 use super::retake::astray;
 use super::state::SCHED;
 use super::thread_state::cpu_time;
 use super::{latency, park};
-use crate::lock::{Mutex, Note, Rank};
+use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::m::M;
 use crate::obj::p::P;
@@ -202,11 +203,15 @@ fn starving(
 /// Alarms that nobody has taken yet, the oldest first.
 struct Pending {
     alarms: [Option<Alarm>; 16],
+    /// Who takes them is about to sleep in `LISTENER`, or does, and has not been told.
+    listens: bool,
 }
 
-static PENDING: Mutex<Pending> = Mutex::new(Rank::Alarms, Pending { alarms: [None; 16] });
+static PENDING: Mutex<Pending> =
+    Mutex::new(Rank::Alarms, Pending { alarms: [None; 16], listens: false });
 static COUNT: AtomicUsize = AtomicUsize::new(0);
-static RAISED: Note = Note::new();
+/// So it counts as one that waits, and a deadlock is one with the watchdog, too.
+static LISTENER: Bed = Bed::new();
 
 /// How many there were.
 pub(super) fn count() -> usize {
@@ -215,10 +220,15 @@ pub(super) fn count() -> usize {
 
 fn raise(alarm: Alarm) {
     COUNT.fetch_add(1, Ordering::Relaxed);
-    if let Some(place) = PENDING.lock().alarms.iter_mut().find(|place| place.is_none()) {
+    let mut pending = PENDING.lock();
+    if let Some(place) = pending.alarms.iter_mut().find(|place| place.is_none()) {
         *place = Some(alarm);
     }
-    RAISED.wakeup();
+    let listened = core::mem::take(&mut pending.listens);
+    drop(pending);
+    if listened {
+        LISTENER.tell();
+    }
 }
 
 /// The next alarm. What waits: the thread, of which there is one that asks, and none of the runtime's.
@@ -231,9 +241,9 @@ pub fn next_alarm() -> Alarm {
             if let Some(alarm) = first {
                 return alarm;
             }
+            LISTENER.make();
+            pending.listens = true;
         }
-        RAISED.sleep();
-        // Before the next look: what is raised from here on wakes again.
-        RAISED.clear();
+        LISTENER.sleep();
     }
 }

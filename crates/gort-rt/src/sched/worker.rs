@@ -169,7 +169,7 @@ pub(super) fn enroll(mp: &'static M) {
 pub(super) fn strike(mp: &'static M) {
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
-    deadlock::ends(&lists);
+    deadlock::rested(&lists);
     let mut link = &SCHED.allm;
     while let Some(here) = link.get() {
         if core::ptr::eq(here, mp) {

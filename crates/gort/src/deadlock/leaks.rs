@@ -18,6 +18,7 @@ use super::memory::{Area, Search};
 use super::{Everybody, Leak, waiting};
 use gort_rt::{Party, Pit};
 use std::collections::HashMap;
+use std::io;
 
 /// Where a pit's handles are.
 #[derive(Clone, Default)]
@@ -29,13 +30,13 @@ struct Found {
 }
 
 /// Looks once. What is on the stack below `own` is this one's.
-pub(super) fn candidates(own: usize) -> Vec<Leak> {
+pub(super) fn candidates(own: usize) -> io::Result<Vec<Leak>> {
     let everybody = Everybody::now();
     let Everybody { parties, pits } = &everybody;
     if !parties.iter().any(|party| party.waits_at_pits) {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let Some(found) = handles(parties, pits, own) else { return Vec::new() };
+    let found = handles(parties, pits, own)?;
     let stuck = closed(parties, pits, &found);
     // They have been parked all the while, if they still are, where they were.
     let now = Everybody::now();
@@ -51,15 +52,15 @@ pub(super) fn candidates(own: usize) -> Vec<Leak> {
         })
     };
     let members = parties.iter().zip(stuck).filter(|(party, stuck)| *stuck && still(party));
-    members.filter_map(|(party, _)| waiting(party)).map(Leak).collect()
+    Ok(members.filter_map(|(party, _)| waiting(party)).map(Leak).collect())
 }
 
 fn pits_of<'a>(party: &Party, pits: &'a [Pit]) -> &'a [Pit] {
     pits.get(party.pits.0..party.pits.1).unwrap_or_default()
 }
 
-/// Finds the words that are handles. None if memory cannot be read.
-fn handles(parties: &[Party], pits: &[Pit], own: usize) -> Option<Vec<Found>> {
+/// Finds the words that are handles.
+fn handles(parties: &[Party], pits: &[Pit], own: usize) -> io::Result<Vec<Found>> {
     let mut found = vec![Found::default(); pits.len()];
     // Several may wait at the same one.
     let mut places: HashMap<usize, Vec<usize>> = HashMap::new();
@@ -73,6 +74,9 @@ fn handles(parties: &[Party], pits: &[Pit], own: usize) -> Option<Vec<Found>> {
         let ((_, end), i) = owns.get(after.checked_sub(1)?)?;
         (at < *end).then_some(*i)
     };
+    if pits.is_empty() {
+        return Ok(found);
+    }
     let mut search = Search::new(places.keys().copied(), own)?;
     let mut note = |hidden: usize, at: usize, with: Option<usize>| {
         for i in places.get(&hidden).into_iter().flatten() {
@@ -90,7 +94,7 @@ fn handles(parties: &[Party], pits: &[Pit], own: usize) -> Option<Vec<Found>> {
         search.area(Area::Stack(party.stack), &mut |hidden, at| note(hidden, at, Some(i)));
     }
     search.area(Area::Rest, &mut |hidden, at| note(hidden, at, None));
-    search.is_complete().then_some(found)
+    search.end().map(|()| found)
 }
 
 /// Who is in the largest closed set.

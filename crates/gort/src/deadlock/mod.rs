@@ -155,7 +155,7 @@ pub fn deadlocks() -> Vec<Cycle> {
 /// while this looks, makes one appear. Each is looked for twice for that reason.
 ///
 /// What waits: the goroutine or thread, for the world to stop, four times, and for all memory in use to be read: about a second for each gigabyte or two.
-/// Other goroutines run meanwhile. Nothing is found where `/proc` cannot be read.
+/// Other goroutines run meanwhile.
 ///
 /// ```
 /// gort::go(|| {
@@ -163,21 +163,26 @@ pub fn deadlocks() -> Vec<Cycle> {
 ///     let _ = receiver.recv();
 ///     drop(sender);
 /// });
-/// for leak in gort::runtime::leaks() {
+/// for leak in gort::runtime::leaks()? {
 ///     println!("{leak}");
 /// }
+/// # Ok::<(), std::io::Error>(())
 /// ```
+///
+/// # Errors
+///
+/// Those of reading `/proc/self/mem` and `/proc/self/maps`, which a sandbox may refuse.
 #[inline(never)]
-pub fn leaks() -> Vec<Leak> {
+pub fn leaks() -> io::Result<Vec<Leak>> {
     // What lies above is the caller's, what lies below ours.
     let here = 0u8;
     let own = (&raw const here).addr();
-    let first = leaks::candidates(own);
-    if first.is_empty() {
-        return first;
+    let mut found = leaks::candidates(own)?;
+    if !found.is_empty() {
+        let second = leaks::candidates(own)?;
+        found.retain(|leak| second.contains(leak));
     }
-    let second = leaks::candidates(own);
-    first.into_iter().filter(|leak| second.contains(leak)).collect()
+    Ok(found)
 }
 
 /// Writes what [`deadlocks`] finds, each after an empty line: the end of a dump.

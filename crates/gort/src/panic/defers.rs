@@ -130,6 +130,66 @@ impl<'a> Defers<'a> {
     }
 }
 
+/// What the borrow checker has to refuse for this to be sound.
+///
+/// What a closure borrows is gone before it runs:
+///
+/// ```compile_fail,E0597
+/// let defers = gort::panic::Defers::new();
+/// {
+///     let text = String::from("gone");
+///     defers.push(|| println!("{text}"));
+/// }
+/// ```
+///
+/// It was declared later, and is dropped earlier:
+///
+/// ```compile_fail,E0597
+/// let defers = gort::panic::Defers::new();
+/// let text = String::from("gone");
+/// defers.push(|| println!("{text}"));
+/// ```
+///
+/// A variable of the body of `deferred`:
+///
+/// ```compile_fail,E0597
+/// gort::panic::deferred(|d| {
+///     let text = String::from("gone");
+///     d.push(|| println!("{text}"));
+/// });
+/// ```
+///
+/// The work itself, which would hold what it is run from:
+///
+/// ```compile_fail,E0521
+/// gort::panic::deferred(|d| d.push(move || d.push(|| ())));
+/// ```
+///
+/// A shorter borrow by way of a shared reference:
+///
+/// ```compile_fail
+/// fn push<'a>(defers: &gort::panic::Defers<'static>, text: &'a str) {
+///     let shorter: &gort::panic::Defers<'a> = defers;
+///     shorter.push(move || println!("{text}"));
+/// }
+/// ```
+///
+/// The closures need not be `Send`:
+///
+/// ```compile_fail,E0277
+/// let defers = gort::panic::Defers::new();
+/// let count = std::rc::Rc::new(1);
+/// defers.push(move || println!("{count}"));
+/// gort::go(move || drop(defers));
+/// ```
+///
+/// ```compile_fail,E0277
+/// let defers = gort::panic::Defers::new();
+/// gort::scope(|s| _ = s.go(|| defers.push(|| ())));
+/// ```
+#[cfg(doctest)]
+struct DoesNotCompile;
+
 impl Default for Defers<'_> {
     fn default() -> Self {
         Defers::new()

@@ -1,4 +1,37 @@
 //! Asking and steering the runtime.
+//!
+//! # What the environment says
+//!
+//! | Variable | Meaning |
+//! |-|-|
+//! | `GOMAXPROCS=4` | how many goroutines run at the same time |
+//! | `GORT_PANIC=crash` | a panic that nobody caught ends the process: see [`panic`](crate::panic) |
+//! | `GORT_STACK=64K` | how large stacks are |
+//! | `GORT_TRACEBACK=all` | how much is written when the process ends for an error: `none`, `single`, `all`, `system`, `crash`, as Go's |
+//! | `GORT_DEBUG=...` | words of the next table, with commas between |
+//!
+//! | Word | Meaning |
+//! |-|-|
+//! | `asyncpreemptoff=1` | no goroutine is interrupted by a signal: a hog then runs on beside the others |
+//! | `deadlock=0` | a deadlock does not end the program |
+//! | `scheddetail=1` | with `schedtrace`: a line for each P, thread and goroutine as well |
+//! | `schedtrace=1000` | a line about the scheduler every 1000 ms, in Go's format |
+//! | `slice=1ms` | how long a goroutine may run while others wait |
+//! | `stackwater=1` | how much of their stacks goroutines used: [`stack_profile`] |
+//! | `watchdog=50ms` | who runs, or waits to be run, for longer than that: [`set_watchdog`] |
+//!
+//! # Deadlocks
+//!
+//! A program in which nobody will do anything any more ends with `all goroutines are asleep - deadlock!`, what
+//! they wait for, and status 2. It is one when every goroutine waits, for neither a descriptor nor a time; and
+//! every other thread of the process, whoever has made it, waits in gort as well, without a limit of time.
+//! Who waits in std or in C (`thread::park`, a mutex of std's) is taken for somebody who may yet wake
+//! a goroutine, so a program that waits for such a thread hangs; and so may one whose last such thread ends long
+//! after all others have begun to wait.
+//!
+//! A signal's handler that the program has installed by itself does not count: nothing of gort may be called in
+//! one, and what it may write to is a descriptor, for which somebody waits then. With
+//! [`gort::signal`](crate::signal) somebody always does.
 
 mod stats;
 mod watchdog;

@@ -1,5 +1,11 @@
 //! Programs in which somebody can do something still, though all goroutines wait. Each ends in order, after
 //! a time that is long enough for whoever thinks otherwise.
+//!
+//! # Safety
+//!
+//! A limit is set with memory that is there for the call.
+
+#![allow(unsafe_code)]
 
 use super::Case;
 use gort::chan::{after, bounded, never, select, tick};
@@ -179,15 +185,34 @@ pub(crate) const ALL: &[Case] = &[
         }
         main();
     }),
+    ("main has gone, and a thread makes another", || {
+        #[gort::main]
+        fn main() {
+            thread::spawn(|| {
+                thread::sleep(LONG);
+                gort::go(|| std::process::exit(0));
+                thread::park();
+            });
+            gort::goexit();
+        }
+        main();
+    }),
+    ("no descriptor to ask the kernel with", || {
+        let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+        // SAFETY: see the file's header.
+        assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raw const none) }, 0);
+        gort::go(|| never::<()>().recv());
+        thread::sleep(LONG);
+    }),
     ("many at a time", many),
 ];
 
 /// Over and over all goroutines wait, for somebody else each time: none of them is a false alarm.
-fn many() {
+pub(crate) fn many() {
     let round = |n: u64| {
         let (sender, receiver) = bounded::<u64>(0);
         let nap = Duration::from_micros(n * 37 % 1500);
-        match n % 7 {
+        match n % 12 {
             // A thread that ends at once, having woken somebody.
             0 => drop(thread::spawn(move || sender.send(n).unwrap())),
             1 => drop(thread::spawn(move || {
@@ -220,6 +245,45 @@ fn many() {
                 here.read_exact(&mut [0]).unwrap();
                 sender.send(n).unwrap();
             })),
+            // Having stopped the world, and with more or fewer Ps.
+            6 => drop(thread::spawn(move || {
+                gort::runtime::gomaxprocs(Some(1 + n as usize % 5));
+                gort::runtime::dump(&mut std::io::sink()).unwrap();
+                sender.send(n).unwrap();
+            })),
+            // By a timer that was late at first.
+            7 => {
+                let late = Duration::from_secs(3600);
+                let timer = Timer::after_func(late, move || sender.send(n).unwrap());
+                drop(gort::go(move || {
+                    timer.reset(nap);
+                    never::<()>().recv_timeout(2 * nap).unwrap_err();
+                }));
+            }
+            8 => drop(gort::go(move || {
+                let (reader, mut writer) = std::io::pipe().unwrap();
+                thread::spawn(move || {
+                    thread::sleep(nap);
+                    writer.write_all(&[1]).unwrap();
+                });
+                block_on(gort::future::readable(&reader)).unwrap();
+                sender.send(n).unwrap();
+            })),
+            // A thread that waits for a descriptor, one that waits for a time, one that waits for a child.
+            9 => drop(thread::spawn(move || {
+                let (mut here, mut there) = gort::net::UnixStream::pair().unwrap();
+                gort::go(move || {
+                    sleep(nap);
+                    there.write_all(&[1]).unwrap();
+                });
+                here.read_exact(&mut [0]).unwrap();
+                sender.send(n).unwrap();
+            })),
+            10 => drop(thread::spawn(move || {
+                sleep(nap);
+                gort::process::Command::new("true").status().unwrap();
+                sender.send(n).unwrap();
+            })),
             _ => drop(gort::go(move || {
                 let _guard = gort::lock_os_thread();
                 thread::sleep(nap);
@@ -228,9 +292,9 @@ fn many() {
         }
         assert_eq!(receiver.recv(), Ok(n));
     };
-    gort::run(|| (0..350).for_each(round));
+    gort::run(|| (0..360).for_each(round));
     // From the main thread, which waits, too.
-    (0..350).for_each(round);
+    (0..360).for_each(round);
 }
 
 fn net_pair() -> (gort::net::TcpStream, net::TcpStream) {

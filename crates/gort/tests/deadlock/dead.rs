@@ -156,6 +156,10 @@ pub(crate) const ALL: &[Case] = &[
             wait_for_ever();
         })
     }),
+    ("a thread that ends when all wait", || {
+        drop(thread::spawn(|| thread::sleep(4 * SOON)));
+        gort::run(wait_for_ever);
+    }),
     ("a thread of C's that was there", || {
         gort::run(|| {
             let back = || gort::ffi::callback(|| sleep(SOON));
@@ -174,6 +178,10 @@ pub(crate) const ALL: &[Case] = &[
         let _first = locks.0.lock();
         thread::sleep(SOON);
         let _second = locks.1.lock();
+    }),
+    ("after much else", || {
+        super::alive::many();
+        gort::run(wait_for_ever);
     }),
     ("main has gone, and another waits", || {
         #[gort::main]
@@ -216,11 +224,7 @@ pub(crate) const MAIN_GONE: &[Case] = &[
         #[gort::main]
         fn main() {
             gort::go(|| sleep(SOON));
-            thread::spawn(|| {
-                loop {
-                    thread::park();
-                }
-            });
+            thread::spawn(wait_for_ever);
             gort::goexit();
         }
         main();

@@ -70,6 +70,8 @@ fn main() {
         // There is nothing else to be done.
         check(*case, &[("GORT_DEBUG", "deadlock=0")], says(GONE));
     }
+    // The watchdog's thread waits, too.
+    check(dead::ALL[0], &[("GORT_DEBUG", "watchdog=1s")], says(ASLEEP));
     for case in alive::ALL {
         check(*case, &[], |output, err| output.status.success() && err.is_empty());
     }
