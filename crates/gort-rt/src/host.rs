@@ -58,9 +58,9 @@ pub struct Host {
     pub find_unwind: fn(pc: usize) -> Option<Unwind>,
     /// Says something about the code at this address, in pieces. Called as `find_unwind` is.
     pub symbol: Symbol,
-    /// Ends the process: `fatal error: `, these words, and what all goroutines do. Called on a thread that
+    /// Ends the process: writes this line, and what all goroutines do. Called on a thread that
     /// `start_thread` has started.
-    pub fatal: fn(what: &'static str),
+    pub fatal: fn(line: &'static str),
 }
 
 /// See [`Host::symbol`].

@@ -116,11 +116,13 @@ pub(super) enum Why {
 }
 
 impl Why {
-    /// Go's.
+    /// Go's, with the line's end and an empty one.
     fn words(self) -> &'static str {
         match self {
-            Why::AllAsleep => "all goroutines are asleep - deadlock!",
-            Why::MainGone => "no goroutines (main called gort::goexit) - deadlock!",
+            Why::AllAsleep => "fatal error: all goroutines are asleep - deadlock!\n\n",
+            Why::MainGone => {
+                "fatal error: no goroutines (main called gort::goexit) - deadlock!\n\n"
+            }
         }
     }
 }
@@ -201,22 +203,15 @@ pub(super) fn look(lists: &Lists) -> Finding {
 pub(super) fn end(why: Why) -> ! {
     unsafe extern "C" fn tell(why: usize) {
         let why = if why == Why::MainGone as usize { Why::MainGone } else { Why::AllAsleep };
-        (host::get().fatal)(why.words());
+        let words = why.words();
+        (host::get().fatal)(words.strip_suffix("\n\n").unwrap_or(words));
     }
     // SAFETY: `tell` may be called on a new thread, with what is one.
     let told = unsafe { (host::get().start_thread)(tell, why as usize) };
     if told.is_ok() {
         let _ = raw::nanosleep(&Timespec::from_nanos(PATIENCE), None);
     }
-    let pieces = ["fatal error: ", why.words(), "\n\n"];
-    let mut text = [0; 128];
-    let mut len = 0;
-    for (to, from) in text.iter_mut().zip(pieces.into_iter().flat_map(str::bytes)) {
-        *to = from;
-        len += 1;
-    }
-    let text = text.get(..len).and_then(|text| core::str::from_utf8(text).ok());
-    last_words(text.unwrap_or_default(), Whose::All, || raw::exit_group(2))
+    last_words(why.words(), Whose::All, || raw::exit_group(2))
 }
 
 /// Whether all goroutines wait, and none of them for a descriptor.

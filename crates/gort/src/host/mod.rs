@@ -92,7 +92,7 @@ pub(crate) fn start() -> io::Result<&'static Host> {
         fsgsbase: tls::has_fsgsbase(),
         find_unwind: unwind::find,
         symbol: crate::traceback::names::symbol,
-        fatal: |what| crate::traceback::fatal_dump(&format!("fatal error: {what}")),
+        fatal: |line| crate::traceback::fatal_dump(line),
     }))
 }
 
