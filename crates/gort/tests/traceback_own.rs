@@ -1,7 +1,7 @@
 //! The walk over one's own stack, against libgcc's.
 //!
-//! Shown to fail: a walk that looks return addresses up as they are, one that leaves rbx out, and one
-//! without signal frames.
+//! Shown to fail: a walk that looks return addresses up as they are, one that leaves rbp out, one without
+//! the frames of handlers whose return has no table, and one without expressions.
 //!
 //! # Safety
 //!
@@ -11,6 +11,9 @@
 #![allow(unsafe_code)]
 
 use gort_rt::traceback::{Pc, callers};
+use gort_sys::context::sigframe;
+use gort_sys::raw;
+use gort_sys::types::{SaFlags, SigAction, SigSet, Signal};
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
 
@@ -93,7 +96,20 @@ fn deep(depth: usize, least: usize) {
     black_box(depth);
 }
 
+/// Its call is the last that it has: what it returns to is another function.
+#[inline(never)]
+fn ends_in_a_call(least: usize) -> ! {
+    never_returns(least + 1)
+}
+
+#[inline(never)]
+fn never_returns(least: usize) -> ! {
+    compare(least);
+    std::panic::resume_unwind(Box::new(()))
+}
+
 fn all() {
+    assert!(std::panic::catch_unwind(|| ends_in_a_call(1)).is_err());
     compare(1);
     aligned(compare, 1);
     large(compare, 1);
@@ -141,14 +157,25 @@ fn in_a_handler() {
     let handler: extern "C" fn(c_int) = handler;
     // SAFETY: a handler's signature.
     unsafe { libc::signal(libc::SIGUSR1, handler as *const () as usize) };
-    gort::run(|| ());
-    let raise = || {
-        // SAFETY: has no conditions.
-        unsafe { libc::raise(libc::SIGUSR1) };
+    // libc's return has a table, the runtime's has none.
+    let action = SigAction {
+        handler: handler as *const () as usize,
+        flags: SaFlags::RESTORER,
+        restorer: sigframe::restorer(),
+        mask: SigSet::EMPTY,
     };
-    raise();
-    gort::run(move || {
+    // SAFETY: a handler's signature.
+    unsafe { raw::rt_sigaction(Signal(libc::SIGUSR2), Some(&action), None) }.unwrap();
+    gort::run(|| ());
+    for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+        let raise = || {
+            // SAFETY: has no conditions.
+            unsafe { libc::raise(signal) };
+        };
         raise();
-        gort::ffi::call_with(raise);
-    });
+        gort::run(|| {
+            raise();
+            gort::ffi::call_with(raise);
+        });
+    }
 }

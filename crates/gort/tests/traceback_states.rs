@@ -1,7 +1,7 @@
 //! Every state that a goroutine can be in, with the known chain of its calls.
 //!
-//! Shown to fail: without the saved frame pointer (calls, in debug), with a thread's registers taken for
-//! the goroutine's after it has left its thread, and without C's stack among those of a callback.
+//! Shown to fail: without the saved frame pointer (calls), with pcs of interrupted frames looked up as
+//! return addresses, without the creator, and with threads that answer too late held.
 //!
 //! # Safety
 //!
@@ -84,10 +84,16 @@ macro_rules! at {
     };
 }
 
+/// Its frame hangs on the frame pointer.
+#[repr(align(128))]
+struct Aligned([u8; 128]);
+
 #[inline(never)]
 fn outer(f: fn(&Shared), shared: &Shared) {
+    let mut local = Aligned([1; 128]);
+    black_box(&mut local.0);
     middle(f, shared);
-    black_box(());
+    black_box(&local);
 }
 
 #[inline(never)]
