@@ -20,8 +20,8 @@
 
 #![allow(unsafe_code)]
 
+use super::cache::Cache;
 use super::memory::Stacks;
-use super::rule::Cache;
 use super::walk::Walk;
 use super::{FIRST, Goroutine, How, Name, Pc, State};
 use crate::obj::g::G;

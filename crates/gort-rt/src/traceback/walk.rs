@@ -8,8 +8,9 @@
 #![allow(unsafe_code)]
 
 use super::Pc;
+use super::cache::Cache;
 use super::memory::Stacks;
-use super::rule::{Cache, Cfa, Row, Rule};
+use super::rule::{Cfa, Row, Rule};
 use super::table::{self, Missing};
 use gort_sys::context::registers::{CALLEE_SAVED, PC, RBP, RSP, Registers};
 use gort_sys::context::sigframe::{SignalFrame, is_sigreturn};
