@@ -56,6 +56,7 @@ fn thrown(output: &Output) -> Vec<Dumped> {
     assert!(status.contains("\n  P0: status=") && status.contains("\n  M"), "{err}");
     let found = parse(rest);
     let waiting = found.iter().filter(|one| one.state == "chan receive" && one.has("waits"));
+    let waiting = waiting.filter(|one| one.creator.as_ref().unwrap().0.short() == "waiters");
     assert_eq!(waiting.count(), 3, "{err}");
     found
 }
@@ -174,6 +175,26 @@ fn once_is_enough() {
     if !is_child() {
         thrown(&again);
         thrown(&many);
+    }
+}
+
+/// A fault on the way is the end, too.
+#[test]
+fn a_fault_ends_it() {
+    let output = Child::new("fault", || {
+        let _sender = waiters();
+        gort::run(|| {
+            gort_rt::last_words("on purpose\n", gort_rt::Whose::All, || {
+                // SAFETY: whoever handles the fault ends the process.
+                unsafe { std::ptr::without_provenance_mut::<u8>(black_box(8)).write_volatile(0) };
+                raw::exit_group(0)
+            })
+        });
+    })
+    .run();
+    if !is_child() {
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{}", stderr(&output));
+        assert_eq!(parse(&stderr(&output)).len(), 4, "{}", stderr(&output));
     }
 }
 

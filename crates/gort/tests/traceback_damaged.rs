@@ -60,7 +60,10 @@ fn start() {
 fn edges() -> Vec<usize> {
     let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
     let ranges = maps.lines().map(|line| line.split(' ').next().unwrap());
-    ranges.flat_map(|range| range.split('-')).map(|at| usize::from_str_radix(at, 16).unwrap()).collect()
+    ranges
+        .flat_map(|range| range.split('-'))
+        .map(|at| usize::from_str_radix(at, 16).unwrap())
+        .collect()
 }
 
 /// Whatever the words are: addresses of code, of tables, of stacks, of nothing; each of them in all places.
@@ -68,7 +71,8 @@ fn edges() -> Vec<usize> {
 fn any_word_may_be_there() {
     let output = Child::new("words", || {
         start();
-        let mut words = vec![0, 1, 8, usize::MAX, usize::MAX / 2, 1 << 63, LOCAL.load(Ordering::Relaxed)];
+        let mut words =
+            vec![0, 1, 8, usize::MAX, usize::MAX / 2, 1 << 63, LOCAL.load(Ordering::Relaxed)];
         for edge in edges() {
             words.extend([0, 1, 8, 9, 16].map(|by| edge.wrapping_sub(by)));
             words.push(edge + 1);

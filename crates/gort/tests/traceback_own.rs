@@ -10,12 +10,15 @@
 
 #![allow(unsafe_code)]
 
+mod support;
+
 use gort_rt::traceback::{Pc, callers};
 use gort_sys::context::sigframe;
 use gort_sys::raw;
 use gort_sys::types::{SaFlags, SigAction, SigSet, Signal};
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
+use support::{Child, is_child, stderr};
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -153,6 +156,10 @@ fn in_c() {
 fn in_a_handler() {
     extern "C" fn handler(_: c_int) {
         compare(3);
+        let mut out = [Pc::default(); 100];
+        let count = callers(&mut out);
+        // Where this stands, and what was interrupted.
+        assert_eq!(out[..count].iter().filter(|pc| pc.exact).count(), 2);
     }
     let handler: extern "C" fn(c_int) = handler;
     // SAFETY: a handler's signature.
@@ -177,5 +184,35 @@ fn in_a_handler() {
             raise();
             gort::ffi::call_with(raise);
         });
+    }
+}
+
+/// A call to where there is no code: who made it is on top of the stack.
+#[test]
+fn nowhere() {
+    extern "C" fn handler(_: c_int) {
+        let mut out = [Pc::default(); 100];
+        let count = callers(&mut out);
+        let at = calls_nothing as *const () as usize;
+        let found = out[..count].iter().any(|pc| (at..at + 256).contains(&pc.pc));
+        raw::exit_group(if found { 7 } else { 8 });
+    }
+    #[inline(never)]
+    fn calls_nothing() {
+        // SAFETY: the handler of the fault ends the process.
+        let f = unsafe { std::mem::transmute::<usize, extern "C" fn()>(black_box(8)) };
+        f();
+        black_box(());
+    }
+    let output = Child::new("nowhere", || {
+        gort::run(|| ());
+        let handler: extern "C" fn(c_int) = handler;
+        // SAFETY: a handler's signature.
+        unsafe { libc::signal(libc::SIGSEGV, handler as *const () as usize) };
+        calls_nothing();
+    })
+    .run();
+    if !is_child() {
+        assert_eq!(output.status.code(), Some(7), "{:?} {}", output.status, stderr(&output));
     }
 }

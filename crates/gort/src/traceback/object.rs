@@ -167,7 +167,13 @@ impl Mapping {
         let offset = hex(words.nth(1)?)?;
         let inode = str::from_utf8(words.nth(1)?).ok()?.parse().ok()?;
         let path = words.next()?.trim_ascii_start();
-        (path.starts_with(b"/") || path == VDSO).then(|| Mapping { start, end, offset, inode, path: Path::new(path) })
+        (path.starts_with(b"/") || path == VDSO).then(|| Mapping {
+            start,
+            end,
+            offset,
+            inode,
+            path: Path::new(path),
+        })
     }
 }
 
