@@ -1,5 +1,8 @@
 //! Stacks on which nothing is as it should be: a walk ends, and the process does not.
 //!
+//! Shown to fail: reading wherever an address leads, a look for a signal's return in a hole, and a throw without
+//! names.
+//!
 //! # Safety
 //!
 //! What is overwritten belongs to goroutines that never go on.

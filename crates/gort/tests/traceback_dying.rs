@@ -1,7 +1,8 @@
 //! A process that is about to end looks at its goroutines: nothing is allocated, no lock is taken, and
 //! nobody goes on.
 //!
-//! Shown to fail: without `hold_all`, and with a second look by the same thread that looks.
+//! Shown to fail: without `hold_all`, with a second look by the same thread that looks, with return addresses
+//! looked up as they are, with everybody in a forked child, and with the signal not blocked.
 //!
 //! # Safety
 //!

@@ -198,6 +198,14 @@ mod tests {
 
         let libc = Object::find(libc::getpid as *const () as usize).unwrap();
         assert!(libc.path().contains("libc.so"), "{}", libc.path());
+        // SAFETY: has no conditions.
+        let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
+        if vdso != 0 {
+            let object = Object::find(vdso).unwrap();
+            let elf = object.elf().unwrap();
+            assert_eq!(object.path(), "[vdso]");
+            assert!(elf.functions().any(|one| elf.name(&one) == Some("__vdso_clock_gettime")));
+        }
         assert!(Object::find(8).is_none());
         assert!(Object::find(&raw const here as usize).is_none());
     }
