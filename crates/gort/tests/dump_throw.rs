@@ -282,3 +282,48 @@ fn an_overflow_has_gos_layout() {
         assert!(frames.iter().filter(|name| **name == "recurse").count() > 30, "{err}");
     }
 }
+
+/// Whatever others do: dump, stop the world, quit, panic.
+#[test]
+fn while_others_dump() {
+    let run = |end: fn()| {
+        let _sender = waiters();
+        gort::runtime::gomaxprocs(Some(4));
+        let dumps = || loop {
+            gort::runtime::dump(&mut Vec::new()).unwrap();
+        };
+        for _ in 0..3 {
+            gort::go(dumps);
+            thread::spawn(dumps);
+            gort::go(|| {
+                loop {
+                    gort::gosched();
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(30));
+        gort::run(end);
+    };
+    for _ in 0..10 {
+        let thrown_meanwhile = Child::new("throw", || run(throws)).run();
+        let quit = Child::new("quit", || {
+            run(|| {
+                for _ in 0..3 {
+                    raw::kill(raw::getpid(), Signal::QUIT).unwrap();
+                }
+                loop {
+                    thread::sleep(Duration::from_secs(1));
+                }
+            });
+        })
+        .run();
+        if !is_child() {
+            thrown(&thrown_meanwhile);
+            assert_eq!(quit.status.code(), Some(2), "{}", stderr(&quit));
+            let found = parse(&stderr(&quit));
+            let waiting =
+                found.iter().filter(|one| one.state == "chan receive" && one.has("waits"));
+            assert_eq!(waiting.count(), 3, "{}", stderr(&quit));
+        }
+    }
+}

@@ -51,7 +51,8 @@ impl Seen {
             return;
         }
         self.all += 1;
-        let begun = usize::from(pcs.len() > 3);
+        // As far as where each begins.
+        let begun = usize::from(pcs.len() >= 3);
         match goroutine.state {
             State::Running => self.running += begun,
             State::Waiting => self.waiting += begun,
