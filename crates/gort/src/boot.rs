@@ -118,7 +118,7 @@ pub fn __main(
         crate::runtime::gomaxprocs(Some(count));
     }
     let main = Builder::new().name("main".into()).stack_size(MAIN_STACK);
-    match run_with(main, body, gort_rt::here()) {
+    match run_with(main, body, 0) {
         Ok(code) => code,
         // Goexit of the main goroutine: the program goes on until another one ends it.
         Err(payload) if goexit::is_goexit(&*payload) => gort_rt::main_is_over(),

@@ -108,3 +108,36 @@ fn what_is_loaded_and_unloaded_is_named() {
         }
     });
 }
+
+#[inline(never)]
+fn is_alone(receiver: &gort::chan::Receiver<()>) -> bool {
+    let alone = receiver.recv().is_err();
+    std::hint::black_box(alone)
+}
+
+/// Everybody is looked at, with names and without, while objects are loaded and unloaded.
+#[test]
+fn while_objects_come_and_go() {
+    let dir = TempDir::new();
+    let path = compile(&dir, "comes_and_goes", "-g");
+    let _watchdog = support::watchdog();
+    let (sender, receiver) = gort::chan::bounded::<()>(0);
+    let waiter = gort::go(move || is_alone(&receiver));
+    let loader = support::StopOnDrop::start(move || {
+        // SAFETY: a library without constructors, in which nobody is.
+        unsafe {
+            let handle = libc::dlopen(path.as_ptr(), libc::RTLD_NOW);
+            assert!(!handle.is_null() && libc::dlclose(handle) == 0);
+        }
+    });
+    for _ in 0..200 {
+        let mut text = Vec::new();
+        gort::runtime::dump(&mut text).unwrap();
+        let found = parse(&String::from_utf8(text).unwrap());
+        let found = found.iter().find(|one| one.id == waiter.id().as_u64()).unwrap();
+        assert!(found.state == "runnable" || found.unavailable.is_none());
+        assert!(found.state != "chan receive" || found.has("is_alone"), "{found:?}");
+    }
+    drop((loader, sender));
+    assert!(waiter.join().unwrap());
+}

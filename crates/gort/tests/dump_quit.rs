@@ -11,6 +11,8 @@ mod support;
 use gort::signal::{self, Signal};
 use gort_sys::raw;
 use std::ffi::{c_int, c_void};
+use std::io::{Read, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output};
 use std::sync::Mutex;
@@ -220,7 +222,13 @@ fn before_and_after_there_are_goroutines() {
         quits()
     })
     .run();
-    let without = Child::new("without", || quits()).run();
+    let without = Child::new("without", || {
+        // Shells have what they start in the background ignore it.
+        // SAFETY: no handler.
+        unsafe { libc::signal(libc::SIGQUIT, libc::SIG_DFL) };
+        quits()
+    })
+    .run();
     if !is_child() {
         assert_eq!(has_quit(&before), []);
         assert_eq!(has_quit(&after), []);
@@ -345,5 +353,31 @@ fn although_a_lock_is_held_for_ever() {
         assert!(err.contains("SIGQUIT: quit\n"), "{err}");
         let (_, rest) = err.split_once("the dump is not done in time").expect(&err);
         are(&parse(rest), 3, "chan receive", "waits");
+    }
+}
+
+/// A long dump that takes its time is not begun again.
+#[test]
+fn although_it_is_read_slowly() {
+    let output = Child::new("slow", || {
+        let _sender = waiters(2000);
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        // SAFETY: standard error is the writer from now on.
+        unsafe { libc::dup2(writer.as_raw_fd(), 2) };
+        thread::spawn(move || {
+            let mut buffer = [0; 12 << 10];
+            while let Ok(len @ 1..) = reader.read(&mut buffer) {
+                std::io::stdout().write_all(&buffer[..len]).unwrap();
+                thread::sleep(Duration::from_millis(400));
+            }
+        });
+        quits()
+    })
+    .run();
+    if !is_child() {
+        let out = stdout(&output);
+        assert_eq!(output.status.code(), Some(2), "{:?}", output.status);
+        assert!(out.len() > 300_000 && out.contains("SIGQUIT: quit\n"), "{}", out.len());
+        assert!(!out.contains("not done in time"));
     }
 }

@@ -56,6 +56,7 @@ fn thrown(output: &Output) -> Vec<Dumped> {
     assert!(status.contains("\n  P0: status=") && status.contains("\n  M"), "{err}");
     let found = parse(rest);
     let waiting = found.iter().filter(|one| one.state == "chan receive" && one.has("waits"));
+    let waiting = waiting.filter(|one| one.creator.as_ref().unwrap().0.short() == "waiters");
     assert_eq!(waiting.count(), 3, "{err}");
     found
 }
@@ -177,6 +178,26 @@ fn once_is_enough() {
     }
 }
 
+/// A fault on the way is the end, too.
+#[test]
+fn a_fault_ends_it() {
+    let output = Child::new("fault", || {
+        let _sender = waiters();
+        gort::run(|| {
+            gort_rt::last_words("on purpose\n", gort_rt::Whose::All, || {
+                // SAFETY: whoever handles the fault ends the process.
+                unsafe { std::ptr::without_provenance_mut::<u8>(black_box(8)).write_volatile(0) };
+                raw::exit_group(0)
+            })
+        });
+    })
+    .run();
+    if !is_child() {
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{}", stderr(&output));
+        assert_eq!(parse(&stderr(&output)).len(), 4, "{}", stderr(&output));
+    }
+}
+
 #[test]
 fn without_traces_it_is_a_line() {
     let output = Child::new("none", || {
@@ -259,5 +280,50 @@ fn an_overflow_has_gos_layout() {
         assert_eq!(found.len(), 1 + others, "{err}");
         let frames = found[0].functions();
         assert!(frames.iter().filter(|name| **name == "recurse").count() > 30, "{err}");
+    }
+}
+
+/// Whatever others do: dump, stop the world, quit, panic.
+#[test]
+fn while_others_dump() {
+    let run = |end: fn()| {
+        let _sender = waiters();
+        gort::runtime::gomaxprocs(Some(4));
+        let dumps = || loop {
+            gort::runtime::dump(&mut Vec::new()).unwrap();
+        };
+        for _ in 0..3 {
+            gort::go(dumps);
+            thread::spawn(dumps);
+            gort::go(|| {
+                loop {
+                    gort::gosched();
+                }
+            });
+        }
+        thread::sleep(Duration::from_millis(30));
+        gort::run(end);
+    };
+    for _ in 0..10 {
+        let thrown_meanwhile = Child::new("throw", || run(throws)).run();
+        let quit = Child::new("quit", || {
+            run(|| {
+                for _ in 0..3 {
+                    raw::kill(raw::getpid(), Signal::QUIT).unwrap();
+                }
+                loop {
+                    thread::sleep(Duration::from_secs(1));
+                }
+            });
+        })
+        .run();
+        if !is_child() {
+            thrown(&thrown_meanwhile);
+            assert_eq!(quit.status.code(), Some(2), "{}", stderr(&quit));
+            let found = parse(&stderr(&quit));
+            let waiting =
+                found.iter().filter(|one| one.state == "chan receive" && one.has("waits"));
+            assert_eq!(waiting.count(), 3, "{}", stderr(&quit));
+        }
     }
 }

@@ -1,7 +1,8 @@
 //! A process that is about to end looks at its goroutines: nothing is allocated, no lock is taken, and
 //! nobody goes on.
 //!
-//! Shown to fail: without `hold_all`, and with a second look by the same thread that looks.
+//! Shown to fail: without `hold_all`, with a second look by the same thread that looks, with return addresses
+//! looked up as they are, with everybody in a forked child, and with the signal not blocked.
 //!
 //! # Safety
 //!
@@ -50,7 +51,8 @@ impl Seen {
             return;
         }
         self.all += 1;
-        let begun = usize::from(pcs.len() > 3);
+        // As far as where each begins.
+        let begun = usize::from(pcs.len() >= 3);
         match goroutine.state {
             State::Running => self.running += begun,
             State::Waiting => self.waiting += begun,
@@ -170,6 +172,51 @@ fn in_a_handler_on_the_signal_stack() {
             black_box(&mut local);
             // SAFETY: the handler is there.
             unsafe { libc::raise(libc::SIGUSR2) };
+        });
+    });
+}
+
+/// Who asks cannot be asked: the other would be held, and not let him go.
+#[test]
+fn who_ends_the_process_is_not_held() {
+    check("mask", || {
+        start();
+        let mut blocked = 0;
+        each(How::Dying, &mut |_, _| {
+            let mask = raw::rt_sigprocmask(gort_sys::types::SigHow::BLOCK, None);
+            blocked += usize::from(mask.is_ok_and(|mask| mask.contains(gort_rt::SIGNAL)));
+        });
+        let good = blocked >= 13;
+        let _ = raw::write(std::io::stdout(), if good { b"all were seen\n" } else { b"no\n" });
+        raw::exit_group(if good { 7 } else { 8 });
+    });
+}
+
+/// A forked child has the goroutine that forked, and nobody else.
+#[test]
+fn in_a_forked_child() {
+    check("fork", || {
+        start();
+        let seen = |how| {
+            let (mut all, mut frames) = (0, 0);
+            each(how, &mut |goroutine, pcs| {
+                all += 1;
+                frames += if goroutine.current { pcs.len() } else { 0 };
+            });
+            all == 1 && frames > 3
+        };
+        gort::run(|| {
+            // SAFETY: the child does what may be done in one.
+            let child = unsafe { libc::fork() };
+            if child == 0 {
+                let good = seen(How::Live) && seen(How::Live) && seen(How::Dying);
+                raw::exit_group(if good { 7 } else { 8 });
+            }
+            let mut status = 0;
+            // SAFETY: a plain call.
+            unsafe { libc::waitpid(child, &mut status, 0) };
+            let _ = raw::write(std::io::stdout(), b"all were seen\n");
+            raw::exit_group(libc::WEXITSTATUS(status));
         });
     });
 }

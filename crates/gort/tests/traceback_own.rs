@@ -1,7 +1,7 @@
 //! The walk over one's own stack, against libgcc's.
 //!
-//! Shown to fail: a walk that looks return addresses up as they are, one that leaves rbx out, and one
-//! without signal frames.
+//! Shown to fail: a walk that leaves rbp out, one without the frames of handlers whose return has no table,
+//! one without expressions, and one that does not know what a call to nowhere has left.
 //!
 //! # Safety
 //!
@@ -10,9 +10,15 @@
 
 #![allow(unsafe_code)]
 
+mod support;
+
 use gort_rt::traceback::{Pc, callers};
+use gort_sys::context::sigframe;
+use gort_sys::raw;
+use gort_sys::types::{SaFlags, SigAction, SigSet, Signal};
 use std::ffi::{c_int, c_void};
 use std::hint::black_box;
+use support::{Child, is_child, stderr};
 
 unsafe extern "C" {
     fn _Unwind_Backtrace(
@@ -137,18 +143,63 @@ fn in_c() {
 fn in_a_handler() {
     extern "C" fn handler(_: c_int) {
         compare(3);
+        let mut out = [Pc::default(); 100];
+        let count = callers(&mut out);
+        // Where this stands, and what was interrupted.
+        assert_eq!(out[..count].iter().filter(|pc| pc.exact).count(), 2);
     }
     let handler: extern "C" fn(c_int) = handler;
     // SAFETY: a handler's signature.
     unsafe { libc::signal(libc::SIGUSR1, handler as *const () as usize) };
-    gort::run(|| ());
-    let raise = || {
-        // SAFETY: has no conditions.
-        unsafe { libc::raise(libc::SIGUSR1) };
+    // libc's return has a table, the runtime's has none.
+    let action = SigAction {
+        handler: handler as *const () as usize,
+        flags: SaFlags::RESTORER,
+        restorer: sigframe::restorer(),
+        mask: SigSet::EMPTY,
     };
-    raise();
-    gort::run(move || {
+    // SAFETY: a handler's signature.
+    unsafe { raw::rt_sigaction(Signal(libc::SIGUSR2), Some(&action), None) }.unwrap();
+    gort::run(|| ());
+    for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+        let raise = || {
+            // SAFETY: has no conditions.
+            unsafe { libc::raise(signal) };
+        };
         raise();
-        gort::ffi::call_with(raise);
-    });
+        gort::run(|| {
+            raise();
+            gort::ffi::call_with(raise);
+        });
+    }
+}
+
+/// A call to where there is no code: who made it is on top of the stack.
+#[test]
+fn nowhere() {
+    extern "C" fn handler(_: c_int) {
+        let mut out = [Pc::default(); 100];
+        let count = callers(&mut out);
+        let at = calls_nothing as *const () as usize;
+        let found = out[..count].iter().any(|pc| (at..at + 256).contains(&pc.pc));
+        raw::exit_group(if found { 7 } else { 8 });
+    }
+    #[inline(never)]
+    fn calls_nothing() {
+        // SAFETY: the handler of the fault ends the process.
+        let f = unsafe { std::mem::transmute::<usize, extern "C" fn()>(black_box(8)) };
+        f();
+        black_box(());
+    }
+    let output = Child::new("nowhere", || {
+        gort::run(|| ());
+        let handler: extern "C" fn(c_int) = handler;
+        // SAFETY: a handler's signature.
+        unsafe { libc::signal(libc::SIGSEGV, handler as *const () as usize) };
+        calls_nothing();
+    })
+    .run();
+    if !is_child() {
+        assert_eq!(output.status.code(), Some(7), "{:?} {}", output.status, stderr(&output));
+    }
 }

@@ -14,6 +14,8 @@ const MINUTE: u64 = 60_000_000_000;
 /// All goroutines.
 pub(super) fn write(out: &mut Out) {
     traceback::each(How::Dying, &mut |g, pcs| {
+        // What comes next may be the end.
+        out.flush();
         out.text("\n");
         header(out, g);
         frames(out, pcs, g.elided);
@@ -69,6 +71,20 @@ fn header(out: &mut Out, g: &Goroutine) {
     }
     if g.locked {
         out.text(", locked to thread");
+    }
+    if let Some(name) = g.name.as_str() {
+        out.text(", \"");
+        for byte in name.bytes() {
+            match byte {
+                b'"' | b'\\' | b'[' | b']' | b',' | 0..b' ' | 0x7f => {
+                    out.text("\\x");
+                    out.number((byte / 16).into(), 16);
+                    out.number((byte % 16).into(), 16);
+                }
+                _ => out.byte(byte),
+            }
+        }
+        out.text("\"");
     }
     out.text("]:\n");
 }

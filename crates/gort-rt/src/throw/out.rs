@@ -27,14 +27,16 @@ impl Out {
     }
 
     fn bytes(&mut self, bytes: &[u8]) {
-        for from in bytes {
-            if self.len == self.buffer.len() {
-                self.flush();
-            }
-            if let Some(to) = self.buffer.get_mut(self.len) {
-                *to = *from;
-                self.len += 1;
-            }
+        bytes.iter().for_each(|byte| self.byte(*byte));
+    }
+
+    pub(super) fn byte(&mut self, byte: u8) {
+        if self.len == self.buffer.len() {
+            self.flush();
+        }
+        if let Some(to) = self.buffer.get_mut(self.len) {
+            *to = byte;
+            self.len += 1;
         }
     }
 
@@ -66,7 +68,7 @@ impl Out {
     }
 
     /// To standard error, as far as it goes.
-    fn flush(&mut self) {
+    pub(super) fn flush(&mut self) {
         let mut rest = self.buffer.split_at(self.len.min(self.buffer.len())).0;
         self.len = 0;
         while !rest.is_empty() {

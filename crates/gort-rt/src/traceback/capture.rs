@@ -20,8 +20,8 @@
 
 #![allow(unsafe_code)]
 
+use super::cache::Cache;
 use super::memory::Stacks;
-use super::rule::Cache;
 use super::walk::Walk;
 use super::{FIRST, Goroutine, How, Name, Pc, State};
 use crate::obj::g::G;
@@ -113,7 +113,7 @@ impl Looker<'_> {
                         Walk::new(registers, true, stacks, cache)
                     }
                     _ if status == Status::Syscall => called(gp, stacks, cache),
-                    Held::Elsewhere if looks < LOOKS => {
+                    Held::Elsewhere if self.how == How::Live && looks < LOOKS => {
                         nap(PAUSE);
                         continue;
                     }
@@ -144,6 +144,10 @@ fn hold(how: How, gp: &'static G) -> Held {
             mp.freeze.ask();
             let tid = Pid(mp.tid.load(Ordering::Relaxed));
             if raw::tgkill(raw::getpid(), tid, preempt::SIGNAL).is_err() {
+                // The thread is over: the M's next one is not to be held by nobody.
+                if mp.freeze.held(0).is_some() {
+                    mp.freeze.release();
+                }
                 return Held::Elsewhere;
             }
             // One that waits for a CPU will come.

@@ -14,7 +14,7 @@ use crate::sched::preempt;
 use crate::sched::state::SCHED;
 use gort_sys::context::registers::Registers;
 use gort_sys::raw;
-use gort_sys::types::Pid;
+use gort_sys::types::{Pid, SigHow, SigSet};
 
 /// The thread that says how everybody dies; 0 while nobody does.
 static DYING: AtomicI32 = AtomicI32::new(0);
@@ -35,6 +35,9 @@ pub(super) fn each(here: Registers, f: &mut dyn FnMut(&Goroutine, &[Pc])) -> usi
     let own = own();
     let forked = SCHED.is_forked();
     if !forked {
+        // Somebody may have asked this thread to stand still, be asked himself, and never let it go.
+        let signal = SigSet::EMPTY.with(preempt::SIGNAL);
+        let _ = raw::rt_sigprocmask(SigHow::BLOCK, Some(&signal));
         // Nobody who comes to the scheduler leaves it again.
         SCHED.gcwaiting.store(1, Ordering::Relaxed);
         hold_all(thread);

@@ -1,8 +1,8 @@
 //! Every goroutine of a process that goes on.
 
 use super::buffer::Buffer;
+use super::cache::Cache;
 use super::capture::Looker;
-use super::rule::Cache;
 use super::{Goroutine, How, Pc, own};
 use crate::prim::nanotime;
 use crate::sched::state::SCHED;
@@ -25,13 +25,13 @@ pub(super) fn each(here: Registers, f: &mut dyn FnMut(&Goroutine, &[Pc])) -> usi
 }
 
 fn collect(buffer: &mut Buffer, here: Registers, only_own: bool) {
-    let mut cache = Cache::EMPTY;
+    let mut cache = Cache::new();
     let own = own();
     let mut looker = Looker {
         how: How::Live,
         now: nanotime(),
         own: own.map(|gp| (gp, here)),
-        cache: Some(&mut cache),
+        cache: cache.as_mut(),
     };
     let mut look = |gp| {
         if let Some((goroutine, frames)) = looker.look(gp) {

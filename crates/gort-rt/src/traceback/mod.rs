@@ -1,6 +1,7 @@
 //! Where every goroutine is: a walk over its stack, for dumps. Go: `traceback`, `tracebackothers`.
 
 mod buffer;
+mod cache;
 mod capture;
 mod dying;
 mod expression;

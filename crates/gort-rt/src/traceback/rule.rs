@@ -1,6 +1,5 @@
 //! What a row of an unwind table says: where a frame's caller has its registers.
 
-use super::table;
 use gort_sys::context::registers::COUNT;
 
 /// A DWARF expression's place: its distance from the table's base, and its length.
@@ -53,29 +52,4 @@ pub(super) struct Row {
 impl Row {
     pub(super) const EMPTY: Row =
         Row { base: 0, cfa: Cfa::Plus(0, 0), rules: [Rule::Same; COUNT], said: 0, signal: false };
-}
-
-/// How many rows are kept; a power of two.
-const ROWS: usize = 512;
-
-/// Rows by address, for somebody who walks many stacks. It is good as long as no object is unloaded.
-#[derive(Debug)]
-pub(super) struct Cache {
-    rows: [(usize, Row); ROWS],
-}
-
-impl Cache {
-    pub(super) const EMPTY: Cache = Cache { rows: [(0, Row::EMPTY); ROWS] };
-
-    /// The row for `pc`, which is not 0.
-    pub(super) fn row(&mut self, pc: usize) -> Result<Row, table::Missing> {
-        // Fibonacci hashing: call sites lie at all distances.
-        let place = pc.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> (64 - ROWS.trailing_zeros());
-        let Some((key, row)) = self.rows.get_mut(place) else { return table::row(pc) };
-        if *key != pc {
-            *row = table::row(pc)?;
-            *key = pc;
-        }
-        Ok(*row)
-    }
 }

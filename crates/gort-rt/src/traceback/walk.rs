@@ -2,16 +2,16 @@
 //!
 //! # Safety
 //!
-//! Reads code that is loaded, to see whether it is a signal's return, and a signal's frame, which lies
+//! Reads what the kernel says can be read, to see whether it is a signal's return, and a signal's frame, which lies
 //! where that code says and is the kernel's.
 
 #![allow(unsafe_code)]
 
 use super::Pc;
+use super::cache::Cache;
 use super::memory::Stacks;
-use super::rule::{Cache, Cfa, Row, Rule};
+use super::rule::{Cfa, Row, Rule};
 use super::table::{self, Missing};
-use crate::host;
 use gort_sys::context::registers::{CALLEE_SAVED, PC, RBP, RSP, Registers};
 use gort_sys::context::sigframe::{SignalFrame, is_sigreturn};
 
@@ -178,12 +178,12 @@ impl<'a> Walk<'a> {
     }
 
     /// Whether `pc` is where handlers return to.
-    fn is_sigreturn(&self, pc: usize) -> bool {
+    fn is_sigreturn(&mut self, pc: usize) -> bool {
         let code = core::ptr::with_exposed_provenance::<[u8; 9]>(pc);
-        let object = host::find_unwind(pc);
-        let inside = object.is_some_and(|object| pc.saturating_add(9) <= object.end);
+        // An object may have holes, and what is on a damaged stack may lead there.
+        let there = self.stacks.has(pc, size_of::<[u8; 9]>());
         // SAFETY: see the module.
-        inside && is_sigreturn(unsafe { code.read() })
+        there && is_sigreturn(unsafe { code.read() })
     }
 
     /// A handler returns to what was interrupted: the kernel has left its frame here.

@@ -1,9 +1,9 @@
 //! SIGQUIT: what all goroutines do, and the end. Go: `sighandler`.
 //!
 //! The handler can do nothing of that itself: it may have interrupted whoever holds malloc's lock. It has
-//! sysmon start a thread, which writes the dump. Should that not be done within [`PATIENCE`], because a lock
+//! sysmon start a thread, which writes the dump. Should nothing be written for [`PATIENCE`], because a lock
 //! that it needs is held for ever, a timer has the signal sent again, and the runtime writes the dump that
-//! needs no lock.
+//! needs no lock. A long one that somebody reads slowly is let be.
 //!
 //! A handler that the program has by the time the runtime starts is left alone, and one that it installs
 //! later, be it by [`signal::notify`](crate::signal::notify), takes this one's place. That the signal is
@@ -29,7 +29,7 @@ use std::io;
 use std::process::abort;
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 
-/// How long the dump may take to be written, in seconds.
+/// How long the dump may take to go on, in seconds.
 const PATIENCE: u64 = 10;
 
 /// `si_code` of a timer's signal.
@@ -39,6 +39,8 @@ const SI_TIMER: i32 = -2;
 static THREAD: AtomicI32 = AtomicI32::new(0);
 static CODE: AtomicI32 = AtomicI32::new(0);
 static PC: AtomicUsize = AtomicUsize::new(0);
+/// How much was written when the timer was started.
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
 
 /// Installs the handler, unless there is one.
 pub(super) fn install() -> io::Result<()> {
@@ -76,6 +78,8 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
         start_timer(signal);
         // SAFETY: `dump` may be called on a thread.
         unsafe { gort_rt::call_on_thread(dump) };
+    } else if code == SI_TIMER && WRITTEN.load(Ordering::Relaxed) != traceback::written() {
+        start_timer(signal);
     } else if code == SI_TIMER {
         let why = "\nSIGQUIT: the dump is not done in time; here is what needs no locks\n\n";
         gort_rt::last_words(why, Whose::All, end);
@@ -83,6 +87,7 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
 }
 
 fn start_timer(signal: Signal) {
+    WRITTEN.store(traceback::written(), Ordering::Relaxed);
     let event = Sigevent::signal(signal, 0);
     let time = Itimerspec {
         value: Timespec::from_nanos(PATIENCE * 1_000_000_000),

@@ -5,6 +5,7 @@
 //! - the runtime's own (`gort_rt`, `gort_sys`) is hidden, and so is what Rust calls closures and unwinds
 //!   by;
 //! - of a row of `gort`'s frames the oldest is shown: what the program has called;
+//! - a function of Rust's libraries is shown if the program has called it, and not if `gort` has;
 //! - what has nothing of the program's below it has called the goroutine's function, and is hidden, unless
 //!   nothing else is there: then the goroutine is one of `gort`'s own.
 
@@ -15,12 +16,14 @@ pub(super) enum Kind {
     User,
     /// `gort`'s.
     Public,
+    /// Rust's own libraries': as its caller's.
+    Library,
     /// Nobody's that matters.
     Hidden,
 }
 
-/// How Rust's own functions begin that only carry a call on. What ends in `:` or `_` is a beginning.
-const CARRIERS: [&str; 16] = [
+/// How Rust's own functions begin that only carry a call on. What ends in `:`, `_` or `<` is a beginning.
+const CARRIERS: [&str; 17] = [
     "__rust_",
     "__rustc::",
     "_Unwind_",
@@ -30,6 +33,7 @@ const CARRIERS: [&str; 16] = [
     "core::ops::function::",
     "core::panic::unwind_safe::",
     "core::panicking::",
+    "core::ptr::drop_in_place<",
     "rust_begin_unwind",
     "rust_panic",
     "start_thread",
@@ -74,7 +78,7 @@ impl Kind {
             plain.strip_prefix(crate_name).is_some_and(|rest| rest.starts_with("::"))
         };
         let carries = CARRIERS.iter().any(|carrier| match plain.strip_prefix(carrier) {
-            Some(rest) => rest.is_empty() || carrier.ends_with(['_', ':']),
+            Some(rest) => rest.is_empty() || carrier.ends_with(['_', ':', '<']),
             None => false,
         });
         let own = ["gort::task::", "gort::traceback::", "gort::panic::install_hook"];
@@ -83,6 +87,8 @@ impl Kind {
             Kind::Hidden
         } else if of("gort") {
             Kind::Public
+        } else if ["alloc", "core", "std"].into_iter().any(of) {
+            Kind::Library
         } else {
             Kind::User
         }
@@ -92,7 +98,8 @@ impl Kind {
         // As the compiler has been told to call them, which for ours is below the workspace.
         let here = file!().strip_suffix("traceback/kind.rs").unwrap_or("gort/src/");
         let below = |dir: &str| file.find(dir).map(|at| &file[at + dir.len()..]);
-        let carries = below("/library/")
+        let library = below("/library/");
+        let carries = library
             .is_some_and(|file| CARRIER_FILES.iter().any(|carrier| file.starts_with(carrier)));
         let own =
             |file: &str| file == "task.rs" || file.starts_with("traceback/") || file == "panic.rs";
@@ -101,6 +108,7 @@ impl Kind {
             Some(file) if own(file) => Kind::Hidden,
             Some(_) => Kind::Public,
             None if carries || runtime => Kind::Hidden,
+            None if library.is_some() => Kind::Library,
             None => Kind::User,
         }
     }
@@ -111,11 +119,17 @@ pub(super) fn shown(kinds: &[Kind]) -> Vec<bool> {
     let mut shown = vec![false; kinds.len()];
     // From the oldest on: `row` is where a row of `gort`'s may have its oldest.
     let (mut user, mut row) = (false, false);
+    // Whose a library's function would be.
+    let mut caller = Kind::User;
     for (index, kind) in kinds.iter().enumerate().rev() {
+        let kind = if *kind == Kind::Library { caller } else { *kind };
+        if kind != Kind::Hidden {
+            caller = kind;
+        }
         match kind {
             Kind::User => (user, row) = (true, true),
             Kind::Public if user && row => row = false,
-            Kind::Public | Kind::Hidden => continue,
+            _ => continue,
         }
         shown[index] = true;
     }
@@ -129,7 +143,7 @@ pub(super) fn shown(kinds: &[Kind]) -> Vec<bool> {
 
 #[cfg(test)]
 mod tests {
-    use super::Kind::{Hidden, Public, User};
+    use super::Kind::{Hidden, Library, Public, User};
     use super::{Kind, shown};
 
     #[test]
@@ -148,6 +162,7 @@ mod tests {
             "__rustc::rust_begin_unwind",
             "rust_begin_unwind",
             "clone3",
+            "core::ptr::drop_in_place<program::Guard>",
             "core::panicking::panic_fmt",
             "gort::task::Task<F,T>::run",
         ] {
@@ -166,11 +181,23 @@ mod tests {
             "gort_rtl::main",
             "main",
             "clone_it",
-            "std::thread::sleep",
+            "standard::sleep",
             "program::call_once",
             "<program::Fold as core::iter::Iterator>::next",
         ] {
             assert_eq!(Kind::of(name, ""), User, "{name}");
+        }
+    }
+
+    #[test]
+    fn libraries_are_known() {
+        for name in [
+            "std::thread::sleep",
+            "core::option::Option<T>::map",
+            "<std::sys::fd::unix::FileDesc>::read",
+            "alloc::vec::Vec<T>::push",
+        ] {
+            assert_eq!(Kind::of(name, ""), Library, "{name}");
         }
     }
 
@@ -189,7 +216,7 @@ mod tests {
             ("{closure#0}", "program/src/main.rs", User),
             ("call_once", "rustc/0123/library/core/src/ops/function.rs", Hidden),
             ("do_call", "lib/rustlib/src/rust/library/std/src/panicking.rs", Hidden),
-            ("sleep", "rustc/0123/library/std/src/thread/functions.rs", User),
+            ("sleep", "rustc/0123/library/std/src/thread/functions.rs", Library),
             ("gort::time::sleep", "program/src/main.rs", Public),
         ] {
             assert_eq!(Kind::of(name, &format!("/a/b/{file}")), kind, "{name} in {file}");
@@ -198,7 +225,12 @@ mod tests {
 
     #[test]
     fn what_the_program_has_called_is_shown() {
-        let cases: [(&[Kind], &[usize]); 6] = [
+        let cases: [(&[Kind], &[usize]); 10] = [
+            // What the runtime, and the program, call.
+            (&[Library, Public, User], &[1, 2]),
+            (&[Hidden, Library, Public, Library, User], &[2, 3, 4]),
+            (&[Library, Hidden, User, Hidden], &[0, 2]),
+            (&[Library, Hidden, Public, Hidden], &[2]),
             (&[Hidden, Public, Public, User, User, Hidden, Public, Hidden], &[2, 3, 4]),
             (&[Hidden, User, Public, Hidden, Public, User], &[1, 4, 5]),
             (&[Hidden, Public, Hidden, Public, Hidden], &[1, 3]),

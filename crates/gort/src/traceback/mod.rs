@@ -23,11 +23,13 @@ use gort_sys::raw;
 use std::fmt;
 use std::io::{self, Write};
 use std::os::fd::AsFd;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// How much is written at a time, in bytes.
 const CHUNK: usize = 64 << 10;
+/// To standard error; a page is what a pipe has room for when it has any.
+const PIECE: usize = 4 << 10;
 
 /// The status of a process that ends for a reason of its own. Go's.
 pub(crate) const STATUS: i32 = 2;
@@ -138,9 +140,20 @@ fn last_words(text: &str, wanted: Option<&dyn Fn(&Goroutine) -> bool>) {
 /// Standard error without std's lock, which a goroutine may be holding for ever.
 pub(crate) struct Stderr;
 
+/// How many bytes so far, on their way round.
+static WRITTEN: AtomicUsize = AtomicUsize::new(0);
+
+/// What changes while somebody writes a dump to standard error, and gets on.
+pub(crate) fn written() -> usize {
+    WRITTEN.load(Ordering::Relaxed)
+}
+
 impl Write for Stderr {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        Ok(raw::write(io::stderr().as_fd(), bytes)?)
+        // Not all at once, lest a slow reader look like none.
+        let count = raw::write(io::stderr().as_fd(), &bytes[..bytes.len().min(PIECE)])?;
+        WRITTEN.fetch_add(count, Ordering::Relaxed);
+        Ok(count)
     }
 
     fn flush(&mut self) -> io::Result<()> {

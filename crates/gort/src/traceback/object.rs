@@ -28,6 +28,8 @@ pub(super) struct Object {
     elf: Option<Elf<'static>>,
 }
 
+/// Code that the kernel has put there: its file is what is mapped.
+const VDSO: &[u8] = b"[vdso]";
 const EXECUTABLE: &CStr = c"/proc/self/exe";
 
 impl Object {
@@ -35,7 +37,8 @@ impl Object {
     pub(super) fn find(pc: usize) -> Option<Object> {
         let at = Mapping::find(pc)?;
         let offset = pc - at.start + at.offset;
-        let elf = map(&at.path).and_then(Elf::new);
+        let file = if at.path.bytes() == VDSO { at.content() } else { map(&at.path) };
+        let elf = file.and_then(Elf::new);
         let address = elf.and_then(|elf| elf.address_of(offset as u64));
         let bias = pc.wrapping_sub(address.map_or(offset, |address| address as usize));
         Some(Object { at, bias, elf })
@@ -149,6 +152,13 @@ impl Mapping {
         }
     }
 
+    /// What is there, which stays.
+    fn content(&self) -> Option<&'static [u8]> {
+        let at = ptr::with_exposed_provenance(self.start);
+        // SAFETY: as the kernel says; the vDSO can be read, and nobody unmaps it.
+        Some(unsafe { slice::from_raw_parts(at, self.end - self.start) })
+    }
+
     /// `start-end perms offset device inode path`; none for what is no file's.
     fn parse(line: &[u8]) -> Option<Mapping> {
         let mut words = line.splitn(6, |byte| *byte == b' ');
@@ -157,7 +167,13 @@ impl Mapping {
         let offset = hex(words.nth(1)?)?;
         let inode = str::from_utf8(words.nth(1)?).ok()?.parse().ok()?;
         let path = words.next()?.trim_ascii_start();
-        path.starts_with(b"/").then(|| Mapping { start, end, offset, inode, path: Path::new(path) })
+        (path.starts_with(b"/") || path == VDSO).then(|| Mapping {
+            start,
+            end,
+            offset,
+            inode,
+            path: Path::new(path),
+        })
     }
 }
 
@@ -182,6 +198,14 @@ mod tests {
 
         let libc = Object::find(libc::getpid as *const () as usize).unwrap();
         assert!(libc.path().contains("libc.so"), "{}", libc.path());
+        // SAFETY: has no conditions.
+        let vdso = unsafe { libc::getauxval(libc::AT_SYSINFO_EHDR) } as usize;
+        if vdso != 0 {
+            let object = Object::find(vdso).unwrap();
+            let elf = object.elf().unwrap();
+            assert_eq!(object.path(), "[vdso]");
+            assert!(elf.functions().any(|one| elf.name(&one) == Some("__vdso_clock_gettime")));
+        }
         assert!(Object::find(8).is_none());
         assert!(Object::find(&raw const here as usize).is_none());
     }
