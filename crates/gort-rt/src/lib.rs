@@ -49,7 +49,7 @@ pub use sched::stop::gomaxprocs;
 pub use sched::syscall::Scheduled;
 pub use sched::threads::{set_max_blocked, set_max_threads};
 pub use sched::waits::join;
-pub use sched::watchdog::{Alarm, Found, next_alarm, set_watchdog};
+pub use sched::watchdog::{Alarm, Found, alarm_done, next_alarm, set_watchdog};
 pub use stack::{StackRange, measure_stacks};
 pub use throw::{Whose, last_words, set_traces, throw};
 

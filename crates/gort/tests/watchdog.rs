@@ -66,7 +66,7 @@ fn await_alarms(count: usize) {
 
 /// Lets the thread that writes find the goroutine, and have written.
 fn settle() {
-    std::thread::sleep(Duration::from_millis(300));
+    std::thread::sleep(Duration::from_secs(1));
 }
 
 /// A hog that nobody waits for, and one that keeps another goroutine from running: each is said once, though it

@@ -104,7 +104,7 @@ pub struct Figures {
     pub polls: usize,
     /// See `polls`.
     pub events: usize,
-    /// What the watchdog has found: a count.
+    /// What the watchdog has found, and said if there was not too much of it: a count.
     pub alarms: usize,
     /// For how long goroutines have waited to be run: counts.
     pub latency: Latency,

@@ -219,16 +219,21 @@ pub(super) fn count() -> usize {
 }
 
 fn raise(alarm: Alarm) {
-    COUNT.fetch_add(1, Ordering::Relaxed);
     let mut pending = PENDING.lock();
-    if let Some(place) = pending.alarms.iter_mut().find(|place| place.is_none()) {
-        *place = Some(alarm);
+    match pending.alarms.iter_mut().find(|place| place.is_none()) {
+        Some(place) => *place = Some(alarm),
+        None => _ = COUNT.fetch_add(1, Ordering::Relaxed),
     }
     let listened = core::mem::take(&mut pending.listens);
     drop(pending);
     if listened {
         LISTENER.tell();
     }
+}
+
+/// What the last alarm has led to is done: it counts.
+pub fn alarm_done() {
+    COUNT.fetch_add(1, Ordering::Relaxed);
 }
 
 /// The next alarm. What waits: the thread, of which there is one that asks, and none of the runtime's.

@@ -20,6 +20,8 @@ const FIRST: usize = 1 << 20;
 struct Record {
     goroutine: Goroutine,
     count: usize,
+    /// Where the one before begins.
+    before: usize,
 }
 
 const _: () = assert!(align_of::<Record>() == align_of::<Pc>());
@@ -28,12 +30,15 @@ pub(super) struct Buffer {
     at: *mut u8,
     len: usize,
     used: usize,
+    /// Where the last one begins.
+    last: usize,
     /// How many goroutines there was no memory for.
     pub(super) missing: usize,
 }
 
 impl Buffer {
-    pub(super) const EMPTY: Buffer = Buffer { at: ptr::null_mut(), len: 0, used: 0, missing: 0 };
+    pub(super) const EMPTY: Buffer =
+        Buffer { at: ptr::null_mut(), len: 0, used: 0, last: 0, missing: 0 };
 
     /// Adds one.
     pub(super) fn push(&mut self, goroutine: &Goroutine, frames: &Frames) {
@@ -46,9 +51,11 @@ impl Buffer {
         // SAFETY: there is room; see the module.
         unsafe {
             let record = self.at.add(self.used).cast::<Record>();
-            record.write(Record { goroutine: *goroutine, count: frames.len() });
-            ptr::copy_nonoverlapping(frames.as_ptr(), record.add(1).cast::<Pc>(), frames.len());
+            let (count, before) = (frames.len(), self.last);
+            record.write(Record { goroutine: *goroutine, count, before });
+            ptr::copy_nonoverlapping(frames.as_ptr(), record.add(1).cast::<Pc>(), count);
         }
+        self.last = self.used;
         self.used += size;
     }
 
@@ -63,18 +70,33 @@ impl Buffer {
         Ok(())
     }
 
-    /// Calls `f` with each.
+    /// Calls `f` with each: the first if it is the caller's own, then from the last on, which is the oldest.
     pub(super) fn each(&self, f: &mut dyn FnMut(&Goroutine, &[Pc])) {
-        let mut at = 0;
-        while at < self.used {
-            // SAFETY: a record begins here; see the module.
-            let (record, frames) = unsafe {
-                let record = self.at.add(at).cast::<Record>();
-                let frames = record.add(1).cast::<Pc>();
-                (&*record, core::slice::from_raw_parts(frames, (*record).count))
-            };
+        if self.used == 0 {
+            return;
+        }
+        let (first, frames) = self.record(0);
+        let own = first.goroutine.current;
+        if own {
+            f(&first.goroutine, frames);
+        }
+        let mut at = self.last;
+        while at != 0 {
+            let (record, frames) = self.record(at);
             f(&record.goroutine, frames);
-            at += size_of::<Record>() + size_of_val(frames);
+            at = record.before;
+        }
+        if !own {
+            f(&first.goroutine, frames);
+        }
+    }
+
+    /// The one that begins here.
+    fn record(&self, at: usize) -> (&Record, &[Pc]) {
+        // SAFETY: a record begins here; see the module.
+        unsafe {
+            let record = self.at.add(at).cast::<Record>();
+            (&*record, core::slice::from_raw_parts(record.add(1).cast(), (*record).count))
         }
     }
 }

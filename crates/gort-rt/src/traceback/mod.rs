@@ -99,8 +99,8 @@ pub enum How {
 }
 
 /// Calls `f` for every goroutine that is not over, with its frames from the newest on: first the one
-/// that this is called on, then the others as they are in the list of all. Returns how many are missing, for
-/// want of memory to note them. In a forked child there is nobody but the caller.
+/// that this is called on, then the others, roughly the oldest first, or with [`How::Dying`] the newest. Returns how
+/// many are missing, for want of memory to note them. In a forked child there is nobody but the caller.
 ///
 /// What waits with [`How::Live`]: the thread, until the world has stopped and threads that are outside the
 /// runtime have been looked at, which is some 100 ms for one that does not answer a signal (it sleeps in

@@ -61,6 +61,7 @@ fn listen() {
     loop {
         // In one piece. Nothing can be done about a standard error that cannot be written.
         let _ = Stderr.write_all(&describe(&gort_rt::next_alarm()));
+        gort_rt::alarm_done();
     }
 }
 
