@@ -105,6 +105,7 @@ impl Waiter {
     }
 
     /// [`park_until`](Waiter::park_until), at these channels.
+    #[inline(always)]
     pub(crate) fn park_at(
         &self,
         channels: &Channels<'_>,

@@ -14,6 +14,7 @@
 use crate::obj::g::{G, current};
 
 /// Does `wait`, which parks the goroutine until something happens to `what`.
+#[inline(always)]
 pub(crate) fn waiting_for<T, R>(what: &T, wait: impl FnOnce() -> R) -> R {
     let Some(gp) = current() else { return wait() };
     gp.waits_for.set(core::ptr::from_ref(what).expose_provenance());
