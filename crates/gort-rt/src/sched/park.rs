@@ -152,7 +152,10 @@ pub fn gosched() {
         return;
     };
     let pp = door::open(gp);
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
+    let anybody =
+        SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty();
+    // sysmon leaves it to who goes from round to round to look for events.
+    if anybody || turn(pp) == Some(Turn::Events) {
         leave(gp, YIELD, 0);
     } else {
         // A round of its own: who yields all the time is no hog, though nobody else is there.
