@@ -131,7 +131,7 @@ mod tests {
             assert!(part.section(".symtab").is_none());
         }
         let mut wild = file[..64].to_vec();
-        wild[6..].fill(0xff);
+        wild[16..].fill(0xff);
         let wild = Elf::new(&wild).unwrap();
         assert_eq!((wild.functions().count(), wild.address_of(9)), (0, None));
     }
