@@ -10,13 +10,12 @@ import (
 )
 
 const (
-	trips   = 400_000
-	message = 64
-	page    = 4096
+	trips = 400_000
+	page  = 4096
 )
 
-func serve(conn net.Conn) {
-	buf := make([]byte, page)
+func serve(conn net.Conn, message int) {
+	buf := make([]byte, max(message, page))
 	for {
 		n, err := conn.Read(buf)
 		if err != nil {
@@ -26,7 +25,7 @@ func serve(conn net.Conn) {
 	}
 }
 
-func ask(conns []net.Conn, rounds int) {
+func ask(conns []net.Conn, message, rounds int) {
 	var group sync.WaitGroup
 	for _, conn := range conns {
 		group.Go(func() {
@@ -43,9 +42,20 @@ func ask(conns []net.Conn, rounds int) {
 }
 
 func runEcho(workload string) bool {
-	count, err := strconv.Atoi(strings.TrimPrefix(workload, "echo"))
-	if err != nil || !strings.HasPrefix(workload, "echo") {
+	name, size, sizes := strings.Cut(workload, "x")
+	count, found := number(name, "echo")
+	if !found {
 		return false
+	}
+	message, all := 64, sized(trips)
+	if sizes {
+		var err error
+		if message, err = strconv.Atoi(size); err != nil {
+			return false
+		}
+	}
+	if message > page {
+		all /= 4
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,7 +67,7 @@ func runEcho(workload string) bool {
 			if err != nil {
 				panic(err)
 			}
-			go serve(conn)
+			go serve(conn, message)
 		}
 	}()
 	conns := make([]net.Conn, count)
@@ -66,8 +76,8 @@ func runEcho(workload string) bool {
 			panic(err)
 		}
 	}
-	rounds := trips / count
-	ask(conns, (rounds+3)/4)
-	measure(count*rounds, func() { ask(conns, rounds) })
+	rounds := max(all/count, 2)
+	ask(conns, message, (rounds+3)/4)
+	measure(count*rounds, func() { ask(conns, message, rounds) })
 	return true
 }

@@ -1,5 +1,6 @@
-//! Echo over loopback: as many connections as the workload's name says, 64 bytes there and back on each, at
-//! the same time. The server reads into a page, the client exactly its message. Both are in this process.
+//! Echo over loopback: as many connections as the workload's name says, with messages of 64 bytes, or as many
+//! as the name says behind an `x`, there and back on each at the same time. The server reads what there is,
+//! up to a page or a message, the client exactly its message. Both are in this process.
 //!
 //! The limit is a loop around `epoll_wait` on one thread per worker, each with both ends of its connections.
 //!
@@ -9,7 +10,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::{measure, procs};
+use crate::{measure, procs, sized};
 use gort_sys::raw;
 use gort_sys::types::{DupFlags, EpollEvent, EpollFlags, EpollOp};
 use std::io::{ErrorKind, Read, Write};
@@ -18,50 +19,73 @@ use std::sync::{Arc, Barrier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Round trips in all.
-const TRIPS: usize = 400_000;
-const MESSAGE: usize = 64;
-const PAGE: usize = 4096;
+const TRIPS: u64 = 400_000;
 
-/// How many connections the workload has.
-fn connections(workload: &str) -> Option<usize> {
-    workload.strip_prefix("echo")?.parse().ok()
+/// How many connections a workload has, how often something goes there and back on each, and how many bytes.
+#[derive(Clone, Copy)]
+struct Echo {
+    count: usize,
+    rounds: usize,
+    message: usize,
 }
+
+impl Echo {
+    fn named(workload: &str) -> Option<Echo> {
+        let name = workload.strip_prefix("echo")?;
+        let (count, message) = name.split_once('x').unwrap_or((name, "64"));
+        let (count, message): (usize, _) = (count.parse().ok()?, message.parse().ok()?);
+        // What is large takes longer.
+        let trips = sized(TRIPS) as usize / if message > PAGE { 4 } else { 1 };
+        Some(Echo { count, rounds: (trips / count).max(2), message })
+    }
+
+    /// How many rounds warm up.
+    fn warm(self) -> usize {
+        self.rounds.div_ceil(4)
+    }
+
+    fn trips(self) -> u64 {
+        (self.count * self.rounds) as u64
+    }
+}
+
+/// What a server reads at a time, at least.
+const PAGE: usize = 4096;
 
 /// Runs a workload on gort.
 pub(crate) fn run_gort(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     Some(gort::run(move || {
         let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         gort::go(move || {
             for stream in listener.incoming() {
-                gort::go(|| serve(stream.unwrap()));
+                gort::go(move || serve(stream.unwrap(), echo));
             }
         });
         let mut streams: Vec<_> =
-            (0..count).map(|_| gort::net::TcpStream::connect(at).unwrap()).collect();
+            (0..echo.count).map(|_| gort::net::TcpStream::connect(at).unwrap()).collect();
         let mut all = |rounds| {
             gort::scope(|scope| {
                 for stream in &mut streams {
-                    scope.go(move || ask(stream, rounds));
+                    scope.go(move || ask(stream, echo, rounds));
                 }
             });
         };
-        all(rounds.div_ceil(4));
-        measure((count * rounds) as u64, || all(rounds))
+        all(echo.warm());
+        measure(echo.trips(), || all(echo.rounds))
     }))
 }
 
-fn serve(mut stream: impl Read + Write) {
-    let mut page = [0; PAGE];
+fn serve(mut stream: impl Read + Write, echo: Echo) {
+    let mut page = vec![0; echo.message.max(PAGE)];
     while let Ok(got @ 1..) = stream.read(&mut page) {
         stream.write_all(&page[..got]).unwrap();
     }
 }
 
-fn ask(stream: &mut (impl Read + Write), rounds: usize) {
-    let mut message = [7; MESSAGE];
+fn ask(stream: &mut (impl Read + Write), echo: Echo, rounds: usize) {
+    let mut message = vec![7; echo.message];
     for _ in 0..rounds {
         stream.write_all(&message).unwrap();
         stream.read_exact(&mut message).unwrap();
@@ -70,15 +94,14 @@ fn ask(stream: &mut (impl Read + Write), rounds: usize) {
 
 /// Runs a workload on may.
 pub(crate) fn run_may(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     let listener = may::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     // SAFETY: see the module.
     unsafe {
         may::coroutine::spawn(move || {
             for stream in listener.incoming() {
-                may::coroutine::spawn(|| serve(stream.unwrap()));
+                may::coroutine::spawn(move || serve(stream.unwrap(), echo));
             }
         });
     }
@@ -87,7 +110,7 @@ pub(crate) fn run_may(workload: &str) -> Option<f64> {
             // SAFETY: see the module.
             unsafe {
                 may::coroutine::spawn(move || {
-                    ask(&mut stream, rounds);
+                    ask(&mut stream, echo, rounds);
                     stream
                 })
             }
@@ -95,15 +118,14 @@ pub(crate) fn run_may(workload: &str) -> Option<f64> {
         let asked: Vec<_> = asked.collect();
         asked.into_iter().map(|one| one.join().unwrap()).collect()
     };
-    let streams = (0..count).map(|_| may::net::TcpStream::connect(at).unwrap()).collect();
-    let streams = all(streams, rounds.div_ceil(4));
-    Some(measure((count * rounds) as u64, || drop(all(streams, rounds))))
+    let streams = (0..echo.count).map(|_| may::net::TcpStream::connect(at).unwrap()).collect();
+    let streams = all(streams, echo.warm());
+    Some(measure(echo.trips(), || drop(all(streams, echo.rounds))))
 }
 
 /// Runs a workload on tokio.
 pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(procs())
         .enable_io()
@@ -116,7 +138,7 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(async move {
-                    let mut page = [0; PAGE];
+                    let mut page = vec![0; echo.message.max(PAGE)];
                     while let Ok(got @ 1..) = stream.read(&mut page).await {
                         stream.write_all(&page[..got]).await.unwrap();
                     }
@@ -124,25 +146,26 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
             }
         });
         let mut streams = Vec::new();
-        for _ in 0..count {
+        for _ in 0..echo.count {
             streams.push(tokio::net::TcpStream::connect(at).await.unwrap());
         }
-        let streams = ask_tokio(streams, rounds.div_ceil(4)).await;
+        let streams = ask_tokio(streams, echo, echo.warm()).await;
         let start = std::time::Instant::now();
-        ask_tokio(streams, rounds).await;
-        Some(start.elapsed().as_nanos() as f64 / (count * rounds) as f64)
+        ask_tokio(streams, echo, echo.rounds).await;
+        Some(start.elapsed().as_nanos() as f64 / echo.trips() as f64)
     })
 }
 
 async fn ask_tokio(
     streams: Vec<tokio::net::TcpStream>,
+    echo: Echo,
     rounds: usize,
 ) -> Vec<tokio::net::TcpStream> {
     let asked: Vec<_> = streams
         .into_iter()
         .map(|mut stream| {
             tokio::spawn(async move {
-                let mut message = [7; MESSAGE];
+                let mut message = vec![7; echo.message];
                 for _ in 0..rounds {
                     stream.write_all(&message).await.unwrap();
                     stream.read_exact(&mut message).await.unwrap();
@@ -158,25 +181,50 @@ async fn ask_tokio(
     streams
 }
 
+/// Runs a workload on std, with a thread for each end.
+pub(crate) fn run_std(workload: &str) -> Option<f64> {
+    let echo = Echo::named(workload)?;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap(), echo));
+        }
+    });
+    let mut streams: Vec<_> = (0..echo.count).map(|_| TcpStream::connect(at).unwrap()).collect();
+    let mut all = |rounds| {
+        std::thread::scope(|scope| {
+            for stream in &mut streams {
+                scope.spawn(move || ask(stream, echo, rounds));
+            }
+        });
+    };
+    all(echo.warm());
+    Some(measure(echo.trips(), || all(echo.rounds)))
+}
+
 /// Runs a workload on threads around `epoll_wait`.
 pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
-    let (count, threads) = (connections(workload)?, procs());
-    let rounds = TRIPS / count;
+    let (echo, threads) = (Echo::named(workload)?, procs());
+    if echo.message > PAGE {
+        // It would have to remember what it could not write.
+        return None;
+    }
     let begin = Arc::new(Barrier::new(threads + 1));
     let all: Vec<_> = (0..threads)
         .map(|thread| {
             let begin = begin.clone();
-            let count = count / threads + usize::from(thread < count % threads);
+            let count = echo.count / threads + usize::from(thread < echo.count % threads);
             std::thread::spawn(move || {
                 let mut ends = pairs(count);
-                epoll_loop(&mut ends, rounds.div_ceil(4));
+                epoll_loop(&mut ends, echo.message, echo.warm());
                 begin.wait();
-                epoll_loop(&mut ends, rounds);
+                epoll_loop(&mut ends, echo.message, echo.rounds);
             })
         })
         .collect();
     begin.wait();
-    Some(measure((count * rounds) as u64, || {
+    Some(measure(echo.trips(), || {
         all.into_iter().for_each(|one| one.join().unwrap());
     }))
 }
@@ -194,7 +242,7 @@ fn pairs(count: usize) -> Vec<TcpStream> {
     ends
 }
 
-fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
+fn epoll_loop(ends: &mut [TcpStream], message: usize, rounds: usize) {
     let epoll = raw::epoll_create1(DupFlags::CLOEXEC).unwrap();
     for (i, end) in ends.iter().enumerate() {
         let event = EpollEvent { events: EpollFlags::IN, data: i as u64 };
@@ -204,7 +252,7 @@ fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
     let mut open = ends.len() / 2;
     let mut page = [7; PAGE];
     for client in ends.iter_mut().step_by(2) {
-        client.write_all(&page[..MESSAGE]).unwrap();
+        client.write_all(&page[..message]).unwrap();
     }
     let mut events = [EpollEvent::default(); 256];
     while open != 0 {
