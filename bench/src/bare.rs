@@ -22,7 +22,9 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "ccall" => {
             let nothing = black_box(crate::go::nothing as unsafe extern "C" fn(*mut c_void));
             // SAFETY: it takes any argument.
-            timed(50 * TIMES, |count| (0..count).for_each(|_| unsafe { nothing(black_box(null_mut())) }))
+            timed(50 * TIMES, |count| {
+                (0..count).for_each(|_| unsafe { nothing(black_box(null_mut())) })
+            })
         }
         "yield" => switches(),
         _ => return None,
@@ -56,7 +58,9 @@ fn switches() -> f64 {
     timed(50 * TIMES, |count| {
         for _ in 0..count / 2 {
             // SAFETY: the other stack is suspended, and so is this one when the other comes back.
-            unsafe { switch::switch(&raw mut SUSPENDED[0], SUSPENDED[1], thread_pointer, thread_pointer) };
+            unsafe {
+                switch::switch(&raw mut SUSPENDED[0], SUSPENDED[1], thread_pointer, thread_pointer)
+            };
         }
     })
 }
@@ -64,6 +68,8 @@ fn switches() -> f64 {
 unsafe extern "C" fn other(thread_pointer: usize) -> ! {
     loop {
         // SAFETY: who has switched to here is suspended.
-        unsafe { switch::switch(&raw mut SUSPENDED[1], SUSPENDED[0], thread_pointer, thread_pointer) };
+        unsafe {
+            switch::switch(&raw mut SUSPENDED[1], SUSPENDED[0], thread_pointer, thread_pointer)
+        };
     }
 }

@@ -67,9 +67,7 @@ fn sieve(count: u64) {
     gort::go(move || (2..count).try_for_each(|n| numbers.send(n)));
     while let Ok(prime) = from.recv() {
         let (rest, next): (_, Receiver<u64>) = bounded(0);
-        gort::go(move || {
-            from.iter().filter(|n| n % prime != 0).try_for_each(|n| rest.send(n))
-        });
+        gort::go(move || from.iter().filter(|n| n % prime != 0).try_for_each(|n| rest.send(n)));
         from = next;
     }
 }

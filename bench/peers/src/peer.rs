@@ -2,7 +2,7 @@
 
 /// One who takes part, in the order in which they are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Peer {
+pub(crate) enum Peer {
     Gort,
     Go,
     Tokio,
@@ -45,25 +45,25 @@ impl Peer {
     }
 
     /// How programs and records call it.
-    pub fn key(self) -> &'static str {
+    pub(crate) fn key(self) -> &'static str {
         self.line().1
     }
 
     /// How reports call it.
-    pub fn title(self) -> &'static str {
+    pub(crate) fn title(self) -> &'static str {
         self.line().2
     }
 
-    pub fn colour(self) -> [u8; 3] {
+    pub(crate) fn colour(self) -> [u8; 3] {
         self.line().3
     }
 
-    pub fn by_key(key: &str) -> Option<Peer> {
+    pub(crate) fn by_key(key: &str) -> Option<Peer> {
         ALL.iter().find(|line| line.1 == key).map(|line| line.0)
     }
 
     /// Whether it is what the machine can do, and no competitor.
-    pub fn is_limit(self) -> bool {
+    pub(crate) fn is_limit(self) -> bool {
         matches!(self, Epoll | Bare)
     }
 }

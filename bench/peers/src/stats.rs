@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// The median with the quartiles, between which half of the rounds are.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
+pub(crate) struct Spread {
     pub low: f64,
     pub median: f64,
     pub high: f64,
@@ -13,7 +13,7 @@ pub struct Spread {
 
 impl Spread {
     /// Of at least one figure.
-    pub fn of(figures: &[f64]) -> Option<Spread> {
+    pub(crate) fn of(figures: &[f64]) -> Option<Spread> {
         let mut sorted = figures.to_vec();
         sorted.sort_by(f64::total_cmp);
         let at = |part| quantile(&sorted, part);
@@ -21,25 +21,25 @@ impl Spread {
     }
 
     /// Of the inverse figures.
-    pub fn inverse(self) -> Spread {
+    pub(crate) fn inverse(self) -> Spread {
         Spread { low: 1.0 / self.high, median: 1.0 / self.median, high: 1.0 / self.low }
     }
 
     /// Whether both have values in common.
-    pub fn overlaps(self, other: Spread) -> bool {
+    pub(crate) fn overlaps(self, other: Spread) -> bool {
         self.low <= other.high && other.low <= self.high
     }
 }
 
 /// The value below which `part` of the sorted figures are, between two of them in proportion.
-pub fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
+pub(crate) fn quantile(sorted: &[f64], part: f64) -> Option<f64> {
     let at = part * sorted.len().checked_sub(1)? as f64;
     let (below, above) = (sorted[at.floor() as usize], sorted[at.ceil() as usize]);
     Some(below + (above - below) * at.fract())
 }
 
 /// What of `theirs` each round of `ours` is, of as many rounds as both have.
-pub fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+pub(crate) fn ratios(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
     let pairs = ours.iter().zip(theirs).filter(|(_, theirs)| **theirs > 0.0);
     pairs.map(|(ours, theirs)| ours / theirs).collect()
 }

@@ -7,7 +7,7 @@ use Unit::*;
 
 /// What a figure counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Unit {
+pub(crate) enum Unit {
     Nanos,
     Millis,
     Bytes,
@@ -18,7 +18,7 @@ pub enum Unit {
 
 /// With how many Ps, on as many CPUs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Procs {
+pub(crate) enum Procs {
     One,
     All,
     /// One and all.
@@ -29,7 +29,7 @@ pub enum Procs {
 
 /// What gort is to reach. Ratios are of costs: of gort's to a peer's.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Target {
+pub(crate) enum Target {
     /// A part of a peer's cost.
     Of(f64, Peer),
     /// A part of the best peer's cost, limits left aside.
@@ -42,7 +42,7 @@ pub enum Target {
 
 /// A line of the table.
 #[derive(Clone, Copy, Debug)]
-pub struct Row {
+pub(crate) struct Row {
     pub group: &'static str,
     /// What the programs are asked for.
     pub workload: &'static str,
@@ -129,14 +129,14 @@ impl Row {
     }
 
     /// The number that the workload's name ends with, behind the rest of it.
-    pub fn scale(&self) -> Option<(&'static str, f64)> {
+    pub(crate) fn scale(&self) -> Option<(&'static str, f64)> {
         let rest = self.workload.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = self.workload[rest.len()..].parse().ok()?;
         Some((rest, number)).filter(|_| !rest.ends_with('x'))
     }
 
     /// With how many Ps it is run where there are so many CPUs.
-    pub fn procs(&self, cpus: usize, quick: bool) -> Vec<usize> {
+    pub(crate) fn procs(&self, cpus: usize, quick: bool) -> Vec<usize> {
         let powers = || std::iter::successors(Some(1), |n| Some(n * 2)).take_while(|n| *n < cpus);
         match self.procs {
             One => vec![1],
@@ -168,7 +168,7 @@ const WRITES: (Peer, &str) = (Epoll, "the loop does not remember what it could n
 
 /// Everything that is measured.
 #[rustfmt::skip]
-pub const ROWS: &[Row] = &[
+pub(crate) static ROWS: &[Row] = &[
     row(SCHED, "burst", "start 1,000,000 that end at once, each", Nanos, Powers, &[Go, Tokio, Smol, Std])
         .absent(&[MANY]).target(&[Of(0.6, Go)]).main(),
     row(SCHED, "join", "start one and join it", Nanos, Both, &[Go, Tokio, May, Smol, Std])

@@ -1,0 +1,203 @@
+//! Pictures as SVG: bars of what the peers cost in terms of gort, curves, and distributions.
+//!
+//! What plotters draws in black is given the colour of the text around it, so that a picture can be read on
+//! light and on dark ground.
+
+use crate::peer::Peer;
+use crate::stats::Spread;
+use crate::verdict::figure;
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), Box<dyn std::error::Error>>;
+
+/// A peer's bar.
+pub(crate) struct Bar {
+    pub peer: Peer,
+    /// The peer's cost in terms of gort's.
+    pub cost: Spread,
+}
+
+/// The bars of a workload.
+pub(crate) struct Bars {
+    pub title: String,
+    pub bars: Vec<Bar>,
+}
+
+/// A line through points, from left to right.
+pub(crate) struct Curve {
+    pub peer: Peer,
+    pub points: Vec<(f64, f64)>,
+}
+
+const WIDTH: u32 = 720;
+/// Where bars begin and end; the titles are above them, the numbers right of them.
+const LEFT: i32 = 128;
+const RIGHT: i32 = 640;
+const BAR: i32 = 15;
+const TITLE: i32 = 20;
+const GAP: i32 = 10;
+const AXIS: i32 = 34;
+const MUTED: RGBColor = RGBColor(128, 128, 128);
+
+fn colour(peer: Peer) -> RGBColor {
+    let [r, g, b] = peer.colour();
+    RGBColor(r, g, b)
+}
+
+fn text(size: i32, x: HPos, y: VPos) -> TextStyle<'static> {
+    ("sans-serif", size).into_font().color(&BLACK).pos(Pos::new(x, y))
+}
+
+/// How many times what gort takes each peer takes, as bars from 1 to that, on a scale of powers.
+pub(crate) fn bars(all: &[Bars]) -> String {
+    let count: usize = all.iter().map(|one| one.bars.len()).sum();
+    let height = AXIS + count as i32 * BAR + all.len() as i32 * (TITLE + GAP);
+    let costs = || all.iter().flat_map(|one| &one.bars).map(|bar| bar.cost);
+    let low = costs().map(|cost| cost.low).fold(0.5, f64::min).max(0.01);
+    let high = costs().map(|cost| cost.high).fold(4.0, f64::max).min(10_000.0);
+    let range = low.ln()..(high * 1.05).ln();
+    let x = |cost: f64| {
+        let part =
+            (cost.ln().clamp(range.start, range.end) - range.start) / (range.end - range.start);
+        LEFT + (part * f64::from(RIGHT - LEFT)) as i32
+    };
+    draw((WIDTH, height as u32), |area| {
+        let muted = text(11, HPos::Center, VPos::Bottom);
+        for tick in ticks(low, high) {
+            let at = x(tick);
+            let line = MUTED.mix(if tick == 1.0 { 1.0 } else { 0.35 });
+            area.draw(&PathElement::new([(at, AXIS - 12), (at, height)], line))?;
+            area.draw_text(&format!("{tick}×"), &muted, (at, AXIS - 14))?;
+        }
+        let mut y = AXIS;
+        for one in all {
+            area.draw_text(&one.title, &text(13, HPos::Left, VPos::Center), (4, y + TITLE / 2))?;
+            y += TITLE;
+            for bar in &one.bars {
+                let (middle, cost) = (y + BAR / 2, bar.cost);
+                let title = text(12, HPos::Right, VPos::Center);
+                area.draw_text(bar.peer.title(), &title, (LEFT - 8, middle))?;
+                let (from, to) = (x(1.0).min(x(cost.median)), x(1.0).max(x(cost.median)));
+                let corners = [(from, y + 2), (to.max(from + 2), y + BAR - 2)];
+                area.draw(&Rectangle::new(corners, colour(bar.peer).filled()))?;
+                let spread = [(x(cost.low), middle), (x(cost.high), middle)];
+                area.draw(&PathElement::new(spread, BLACK))?;
+                let said = format!("{}×", figure(cost.median));
+                area.draw_text(&said, &text(12, HPos::Left, VPos::Center), (RIGHT + 8, middle))?;
+                y += BAR;
+            }
+            y += GAP;
+        }
+        Ok(())
+    })
+}
+
+/// The powers of 2 or of 10 that mark a scale.
+fn ticks(low: f64, high: f64) -> Vec<f64> {
+    let base: f64 = if high / low > 100.0 { 10.0 } else { 2.0 };
+    let powers = low.log(base).ceil() as i32..=high.log(base).floor() as i32;
+    powers.map(|power| base.powi(power)).collect()
+}
+
+/// Curves on scales of powers.
+pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
+    let range = |of: fn(&(f64, f64)) -> f64| {
+        let values = || all.iter().flat_map(|curve| &curve.points).map(of);
+        (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max))
+    };
+    let ((left, right), (low, high)) = (range(|point| point.0), range(|point| point.1));
+    draw((WIDTH, 340), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(12)
+            .margin_right(40)
+            .x_label_area_size(42)
+            .y_label_area_size(78)
+            .build_cartesian_2d(
+                (left * 0.9..right * 1.1).log_scale(),
+                (low.max(0.1) * 0.8..high * 1.25).log_scale(),
+            )?;
+        let label = ("sans-serif", 12).into_font().color(&BLACK);
+        chart
+            .configure_mesh()
+            .axis_style(MUTED)
+            .bold_line_style(MUTED.mix(0.35))
+            .light_line_style(TRANSPARENT)
+            .label_style(label)
+            .x_labels(8)
+            .y_labels(8)
+            .x_label_formatter(&|x| figure(*x))
+            .y_label_formatter(&|y| figure(*y))
+            .x_desc(x_title)
+            .y_desc(y_title)
+            .draw()?;
+        for curve in all {
+            let colour = colour(curve.peer);
+            let width = if curve.peer == Peer::Gort { 3 } else { 2 };
+            chart.draw_series(LineSeries::new(curve.points.clone(), colour.stroke_width(width)))?;
+            if curve.points.len() < 20 {
+                let dots = curve.points.iter().map(|at| Circle::new(*at, 4, colour.filled()));
+                chart.draw_series(dots)?;
+            }
+        }
+        Ok(())
+    })
+}
+
+fn draw(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> String {
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, size).into_drawing_area();
+    // A picture in memory has no errors of its own.
+    draw(&area).and_then(|()| Ok(area.present()?)).expect("what is drawn is within bounds");
+    drop(area);
+    let begin = svg.find('>').map_or(0, |end| end + 1);
+    let (width, height) = size;
+    let head =
+        format!(r#"<svg viewBox="0 0 {width} {height}" xmlns="http://www.w3.org/2000/svg">"#);
+    format!("{head}{}", &svg[begin..]).replace("\"#000000\"", "\"currentColor\"")
+}
+
+/// A picture that stands alone, on a ground of its own that is as light or dark as the reader has it.
+pub(crate) fn alone(svg: &str) -> String {
+    let style = "<style>svg{color:#1f2328;background:#fff}\
+                 @media(prefers-color-scheme:dark){svg{color:#e6edf3;background:#0d1117}}</style>";
+    let end = svg.find('>').map_or(0, |end| end + 1);
+    format!("{}{style}{}", &svg[..end], &svg[end..])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::tests::well_formed;
+
+    #[test]
+    fn bars_have_their_titles_and_numbers() {
+        let cost = Spread { low: 1.9, median: 2.0, high: 2.5 };
+        let (title, bars) = ("a <b> & c".to_owned(), vec![Bar { peer: Peer::Go, cost }]);
+        let svg = super::bars(&[Bars { title, bars }]);
+        for text in ["a &lt;b&gt; &amp; c", "Go", "2.00×", "currentColor"] {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
+        assert!(!svg.contains("#000000"));
+        well_formed(&alone(&svg)).unwrap();
+    }
+
+    #[test]
+    fn curves_are_drawn_of_anything() {
+        for points in
+            [vec![(1.0, 1.0)], vec![(1.0, 5.0), (1e6, 1e-3)], vec![(1.0, 0.0), (2.0, 0.0)]]
+        {
+            let svg = curves("x", "y", &[Curve { peer: Peer::Gort, points }]);
+            assert!(svg.contains("currentColor"));
+            well_formed(&svg).unwrap();
+        }
+    }
+
+    #[test]
+    fn marks_are_powers() {
+        assert_eq!(ticks(0.5, 9.0), [0.5, 1.0, 2.0, 4.0, 8.0]);
+        assert_eq!(ticks(0.5, 200.0), [1.0, 10.0, 100.0]);
+    }
+}
