@@ -19,16 +19,18 @@ use std::ptr::null_mut;
 pub(crate) fn run(workload: &str) -> Option<f64> {
     Some(match workload {
         "rawsyscall" | "syscall" => timed(25 * TIMES, |count| (0..count).for_each(|_| trap())),
-        "ccall" => {
-            let nothing = black_box(crate::go::nothing as unsafe extern "C" fn(*mut c_void));
-            // SAFETY: it takes any argument.
-            timed(50 * TIMES, |count| {
-                (0..count).for_each(|_| unsafe { nothing(black_box(null_mut())) })
-            })
-        }
+        "ccall" => timed(50 * TIMES, calls),
         "yield" => switches(),
         _ => return None,
     })
+}
+
+fn calls(times: u64) {
+    let nothing = black_box(crate::go::nothing as unsafe extern "C" fn(*mut c_void));
+    for _ in 0..times {
+        // SAFETY: it takes any argument.
+        unsafe { nothing(black_box(null_mut())) };
+    }
 }
 
 #[inline(always)]

@@ -117,7 +117,11 @@ fn skynet(number: u64, size: u64) -> u64 {
 fn stop_world(times: u64) {
     let stop = AtomicBool::new(false);
     gort::scope(|s| {
-        s.go(|| while !stop.load(Ordering::Relaxed) {});
+        s.go(|| {
+            while !stop.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
         let procs = procs();
         for n in 0..times {
             gort::runtime::gomaxprocs(Some(procs + 1 - n as usize % 2));

@@ -32,12 +32,12 @@ pub(crate) struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-const WIDTH: u32 = 720;
+const WIDTH: u32 = 560;
 /// Where bars begin and end; the titles are above them, the numbers right of them.
-const LEFT: i32 = 128;
-const RIGHT: i32 = 640;
-const BAR: i32 = 15;
-const TITLE: i32 = 20;
+const LEFT: i32 = 132;
+const RIGHT: i32 = 496;
+const BAR: i32 = 18;
+const TITLE: i32 = 24;
 const GAP: i32 = 10;
 const AXIS: i32 = 34;
 const MUTED: RGBColor = RGBColor(128, 128, 128);
@@ -65,20 +65,22 @@ pub(crate) fn bars(all: &[Bars]) -> String {
         LEFT + (part * f64::from(RIGHT - LEFT)) as i32
     };
     draw((WIDTH, height as u32), |area| {
-        let muted = text(11, HPos::Center, VPos::Bottom);
-        for tick in ticks(low, high) {
-            let at = x(tick);
-            let line = MUTED.mix(if tick == 1.0 { 1.0 } else { 0.35 });
-            area.draw(&PathElement::new([(at, AXIS - 12), (at, height)], line))?;
-            area.draw_text(&format!("{tick}×"), &muted, (at, AXIS - 14))?;
+        let (ticks, muted) = (ticks(low, high), text(12, HPos::Center, VPos::Bottom));
+        for tick in &ticks {
+            area.draw_text(&format!("{tick}×"), &muted, (x(*tick), AXIS - 8))?;
         }
         let mut y = AXIS;
         for one in all {
-            area.draw_text(&one.title, &text(13, HPos::Left, VPos::Center), (4, y + TITLE / 2))?;
+            area.draw_text(&one.title, &text(14, HPos::Left, VPos::Center), (4, y + TITLE / 2))?;
             y += TITLE;
+            let end = y + one.bars.len() as i32 * BAR;
+            for tick in &ticks {
+                let line = MUTED.mix(if *tick == 1.0 { 1.0 } else { 0.35 });
+                area.draw(&PathElement::new([(x(*tick), y), (x(*tick), end)], line))?;
+            }
             for bar in &one.bars {
                 let (middle, cost) = (y + BAR / 2, bar.cost);
-                let title = text(12, HPos::Right, VPos::Center);
+                let title = text(13, HPos::Right, VPos::Center);
                 area.draw_text(bar.peer.title(), &title, (LEFT - 8, middle))?;
                 let (from, to) = (x(1.0).min(x(cost.median)), x(1.0).max(x(cost.median)));
                 let corners = [(from, y + 2), (to.max(from + 2), y + BAR - 2)];
@@ -86,7 +88,7 @@ pub(crate) fn bars(all: &[Bars]) -> String {
                 let spread = [(x(cost.low), middle), (x(cost.high), middle)];
                 area.draw(&PathElement::new(spread, BLACK))?;
                 let said = format!("{}×", figure(cost.median));
-                area.draw_text(&said, &text(12, HPos::Left, VPos::Center), (RIGHT + 8, middle))?;
+                area.draw_text(&said, &text(13, HPos::Left, VPos::Center), (RIGHT + 8, middle))?;
                 y += BAR;
             }
             y += GAP;
@@ -109,17 +111,17 @@ pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
         (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max))
     };
     let ((left, right), (low, high)) = (range(|point| point.0), range(|point| point.1));
-    draw((WIDTH, 340), |area| {
+    draw((WIDTH, 320), |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .margin_right(40)
             .x_label_area_size(42)
-            .y_label_area_size(78)
+            .y_label_area_size(84)
             .build_cartesian_2d(
                 (left * 0.9..right * 1.1).log_scale(),
                 (low.max(0.1) * 0.8..high * 1.25).log_scale(),
             )?;
-        let label = ("sans-serif", 12).into_font().color(&BLACK);
+        let label = ("sans-serif", 13).into_font().color(&BLACK);
         chart
             .configure_mesh()
             .axis_style(MUTED)
@@ -128,8 +130,8 @@ pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
             .label_style(label)
             .x_labels(8)
             .y_labels(8)
-            .x_label_formatter(&|x| figure(*x))
-            .y_label_formatter(&|y| figure(*y))
+            .x_label_formatter(&|x| mark(*x))
+            .y_label_formatter(&|y| mark(*y))
             .x_desc(x_title)
             .y_desc(y_title)
             .draw()?;
@@ -144,6 +146,13 @@ pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
         }
         Ok(())
     })
+}
+
+/// A number at an axis.
+fn mark(number: f64) -> String {
+    let text = figure(number);
+    let whole = text.strip_suffix(".00").or_else(|| text.strip_suffix(".0"));
+    whole.unwrap_or(&text).into()
 }
 
 fn draw(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> String {

@@ -8,6 +8,17 @@ use std::{env, fs};
 
 /// The version that is fetched.
 const VERSION: &str = "1.27.3";
+/// What the program of the workloads is made of; each other file is a program.
+const BENCH: &[&str] = &[
+    "sched.go",
+    "calls.go",
+    "channels.go",
+    "echo.go",
+    "files.go",
+    "locks.go",
+    "parked.go",
+    "timers.go",
+];
 
 /// The programs that there are, or why there are none.
 pub(crate) struct Go {
@@ -44,27 +55,12 @@ impl Go {
         };
         Go {
             version: version.trim_start_matches("go version ").into(),
-            bench: build("go-bench", &bench_sources(&source), "0"),
+            bench: build("go-bench", BENCH, "0"),
             cgo: build("go-cgo", &["cgo.go"], "1"),
             files: build("go-files", &["fileserver.go"], "0"),
             hello: build("go-hello", &["hello.go"], "0"),
         }
     }
-}
-
-/// What belongs to the program of the workloads: all but the programs of a file.
-fn bench_sources(source: &Path) -> Vec<&'static str> {
-    const ALL: &[&str] = &[
-        "sched.go",
-        "calls.go",
-        "channels.go",
-        "echo.go",
-        "files.go",
-        "locks.go",
-        "parked.go",
-        "timers.go",
-    ];
-    ALL.iter().copied().filter(|name| source.join(name).exists()).collect()
 }
 
 /// What GO names, or the path has.

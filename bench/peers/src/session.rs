@@ -133,17 +133,17 @@ mod tests {
 
     #[test]
     fn every_peer_of_a_line_has_an_outcome() {
+        use Peer::{Go, Gort, Smol, Std, Tokio};
         let row = ROWS.iter().find(|row| row.workload == "burst").unwrap();
         let mut runs = Vec::new();
         let cells = plan(true, &[]).job(&[row], 2, |_, peer| {
             runs.push(peer);
             match peer {
-                Peer::Go => Err(Failure::Absent("no Go".into())),
-                Peer::Tokio => Err(Failure::Failed("signal 6".into())),
+                Go => Err(Failure::Absent("no Go".into())),
+                Tokio => Err(Failure::Failed("signal 6".into())),
                 _ => Ok(Printed { figures: [("".into(), 1.0)].into(), quantiles: vec![] }),
             }
         });
-        use Peer::{Go, Gort, Smol, Std, Tokio};
         assert_eq!(runs, [Gort, Go, Tokio, Smol, Std, Gort, Smol, Std]);
         let figures = Outcome::Figures(vec![1.0, 1.0], vec![]);
         let known: BTreeMap<String, Outcome> = BTreeMap::from([

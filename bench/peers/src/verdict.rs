@@ -57,6 +57,8 @@ pub(crate) fn judge(target: Target, cell: &Cell) -> Option<(Verdict, String)> {
 pub(crate) fn figure(number: f64) -> String {
     let digits = match number.abs() {
         0.0 => 0,
+        size if size < 0.01 => 4,
+        size if size < 0.1 => 3,
         size if size < 10.0 => 2,
         size if size < 100.0 => 1,
         _ => 0,
@@ -102,10 +104,7 @@ mod tests {
     fn the_best_is_no_limit() {
         let (verdict, text) = verdict(Target::OfBest(0.8), "burst", 2).unwrap();
         assert_eq!((verdict, &text[..]), (Verdict::Met, "≤ 0.80 × the best, Go: 0.50"));
-        assert_eq!(
-            super::judge(Target::OfBest(0.8), sample().cell("rawsyscall", "", 1).unwrap()),
-            None
-        );
+        assert_eq!(judge(Target::OfBest(0.8), sample().cell("rawsyscall", "", 1).unwrap()), None);
     }
 
     #[test]
@@ -113,6 +112,8 @@ mod tests {
         let known = [
             (0.0, "0"),
             (0.456, "0.46"),
+            (0.0456, "0.046"),
+            (0.00456, "0.0046"),
             (12.34, "12.3"),
             (123.4, "123"),
             (1234.5, "1,234"),
