@@ -5,7 +5,7 @@ import "sync"
 const (
 	values  = 3_000_000
 	buffer  = 128
-	sieveTo = 4_000
+	sieveTo = 2_000
 )
 
 func pingPong(room, n int) {

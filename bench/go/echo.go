@@ -10,7 +10,7 @@ import (
 )
 
 const (
-	trips = 400_000
+	trips = 200_000
 	page  = 4096
 )
 

@@ -12,7 +12,7 @@ import (
 
 const (
 	timers = 1_000_000
-	sleeps = 2000
+	sleeps = 500
 	soon   = 3 * time.Second
 )
 

@@ -19,7 +19,7 @@ use std::sync::{Arc, Barrier};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Round trips in all.
-const TRIPS: u64 = 400_000;
+const TRIPS: u64 = 200_000;
 
 /// How many connections a workload has, how often something goes there and back on each, and how many bytes.
 #[derive(Clone, Copy)]

@@ -34,7 +34,7 @@ pub const LEAVES: u64 = 1_000_000;
 /// Values that go through channels.
 pub const VALUES: u64 = 3_000_000;
 /// Values that the sieve begins with.
-pub const SIEVE: u64 = 4_000;
+pub const SIEVE: u64 = 2_000;
 /// The buffer of those that have one.
 pub const BUFFER: usize = 128;
 /// Goroutines that wait for one another at a lock.

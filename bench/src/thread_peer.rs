@@ -5,7 +5,7 @@ use crate::{VALUES, timed};
 /// Runs a workload by name on crossbeam-channel.
 pub(crate) fn run_crossbeam(workload: &str) -> Option<f64> {
     match workload {
-        "select3" => Some(timed(VALUES / 30, crossbeam::select_of_three)),
+        "select3" => Some(timed(VALUES / 100, crossbeam::select_of_three)),
         "buffered4x4" => Some(timed(VALUES / 10, |count| crossbeam::transfer(4, count))),
         _ => crossbeam::run(workload),
     }

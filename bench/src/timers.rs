@@ -8,7 +8,7 @@ use gort_sys::vdso::clock_gettime;
 use std::time::{Duration, Instant};
 
 /// How often a goroutine, or a thread, sleeps, and for how long.
-pub(crate) const SLEEPS: u64 = 2000;
+pub(crate) const SLEEPS: u64 = 500;
 pub(crate) const SPAN: Duration = Duration::from_millis(1);
 /// When a timer is due that is not to fire, and one that is: when all have been set.
 const HOUR: Duration = Duration::from_secs(3600);

@@ -51,13 +51,14 @@ fn text(size: i32, x: HPos, y: VPos) -> TextStyle<'static> {
     ("sans-serif", size).into_font().color(&BLACK).pos(Pos::new(x, y))
 }
 
-/// How many times what gort takes each peer takes, as bars from 1 to that, on a scale of powers.
-pub(crate) fn bars(all: &[Bars]) -> String {
+/// How many times what gort takes each peer takes, as bars from 1 to that, on a scale of powers that ends at
+/// `most`.
+pub(crate) fn bars(all: &[Bars], most: f64) -> String {
     let count: usize = all.iter().map(|one| one.bars.len()).sum();
     let height = AXIS + count as i32 * BAR + all.len() as i32 * (TITLE + GAP);
     let costs = || all.iter().flat_map(|one| &one.bars).map(|bar| bar.cost);
     let low = costs().map(|cost| cost.low).fold(0.5, f64::min).max(0.01);
-    let high = costs().map(|cost| cost.high).fold(4.0, f64::max).min(10_000.0);
+    let high = costs().map(|cost| cost.high).fold(4.0, f64::max).min(most);
     let range = low.ln()..(high * 1.05).ln();
     let x = |cost: f64| {
         let part =
@@ -185,7 +186,7 @@ mod tests {
     fn bars_have_their_titles_and_numbers() {
         let cost = Spread { low: 1.9, median: 2.0, high: 2.5 };
         let (title, bars) = ("a <b> & c".to_owned(), vec![Bar { peer: Peer::Go, cost }]);
-        let svg = super::bars(&[Bars { title, bars }]);
+        let svg = super::bars(&[Bars { title, bars }], 100.0);
         for text in ["a &lt;b&gt; &amp; c", "Go", "2.00×", "currentColor"] {
             assert!(svg.contains(text), "{text}: {svg}");
         }

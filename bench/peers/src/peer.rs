@@ -62,6 +62,11 @@ impl Peer {
         ALL.iter().find(|line| line.1 == key).map(|line| line.0)
     }
 
+    /// Whether it has a scheduler of its own.
+    pub(crate) fn is_runtime(self) -> bool {
+        matches!(self, Gort | Go | Tokio | May | Smol)
+    }
+
     /// Whether it is what the machine can do, and no competitor.
     pub(crate) fn is_limit(self) -> bool {
         matches!(self, Epoll | Bare)

@@ -74,8 +74,8 @@ impl Programs {
         match workload {
             "size" => one(size(&self.hello(peer)?)),
             "start" => self.starts(&self.hello(peer)?, procs),
-            "http-small" => http::run(&self.server(peer)?, &http::SMALL, self.divisor),
-            "http-large" => http::run(&self.server(peer)?, &http::LARGE, self.divisor),
+            "http-small" => http::run(&self.server(peer)?, &http::SMALL),
+            "http-large" => http::run(&self.server(peer)?, &http::LARGE),
             _ => {
                 let mut command = self.bench(workload, peer)?;
                 command.arg(workload).env("GOMAXPROCS", procs.to_string());

@@ -29,7 +29,7 @@ pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
         let bars: Vec<_> =
             rows.iter().filter_map(|(row, cell)| bars_of(row, cell, false)).collect();
         if !bars.is_empty() {
-            picture(&mut body, &charts::bars(&bars));
+            picture(&mut body, &charts::bars(&bars, 10_000.0));
         }
         for (title, x, y, all) in all_curves(&rows) {
             let _ = write!(body, "<h3>{}</h3>{}", escape(&title), legend(&all));
@@ -88,7 +88,7 @@ pub(crate) fn main_chart(record: &Record) -> String {
         let cell = of_row.max_by_key(|cell| cell.procs);
         bars.extend(cell.and_then(|cell| bars_of(row, cell, true)));
     }
-    charts::bars(&bars)
+    charts::bars(&bars, 16.0)
 }
 
 /// The bars of a line, of the peers that everybody knows, or of all.
@@ -409,7 +409,7 @@ fn changes(body: &mut String, record: &Record, before: &Record) {
 
 fn legend_of_bars() -> &'static str {
     "<p>A bar is how many times what gort takes a peer takes: to the right of 1× the peer is dearer, to the left \
-     cheaper. The line through its end goes from quartile to quartile.</p>"
+     cheaper. The line through its end goes from quartile to quartile. What is beyond the scale ends at it.</p>"
 }
 
 fn legend(all: &[Curve]) -> String {

@@ -32,7 +32,7 @@ pub(crate) enum Procs {
 pub(crate) enum Target {
     /// A part of a peer's cost.
     Of(f64, Peer),
-    /// A part of the best peer's cost, limits left aside.
+    /// A part of the cost of the best peer that has a scheduler of its own.
     OfBest(f64),
     /// A figure.
     AtMost(f64),
@@ -158,7 +158,8 @@ const CALL: &str = "System calls and C";
 const NET: &str = "Sockets and files";
 const PROCESS: &str = "The process";
 
-const MANY: (Peer, &str) = (May, "each of its stacks takes two of the kernel's 65,530 mappings");
+const MANY: (Peer, &str) =
+    (May, "each of its stacks takes two mappings, of which the kernel allows 65,530");
 const NO_BOUND: (Peer, &str) = (May, "its channels have no bound");
 const NO_BLOCK: (Peer, &str) = (May, "a call that waits stops its worker");
 const ONE_RECEIVER: (Peer, &str) = (Tokio, "its channels have one receiver");
@@ -188,7 +189,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(CHAN, "buffered4x4", "four to four, buffer of 128", Nanos, Powers, &[Go, Smol, Crossbeam, Flume])
         .absent(&[ONE_RECEIVER, NO_BOUND]).target(&[Of(0.8, Go)]),
     row(CHAN, "select3", "select of three", Nanos, Both, &[Go, Tokio, Crossbeam]).target(&[Of(0.6, Go)]).main(),
-    row(CHAN, "sieve", "sieve of primes below 4,000, a number", Nanos, Both,
+    row(CHAN, "sieve", "sieve of primes below 2,000, a number", Nanos, Both,
         &[Go, Tokio, Std, Crossbeam, Flume]),
     row(CHAN, "oneshot", "futures that take turns by oneshot", Nanos, Both, &[Tokio]),
     row(CHAN, "blockon", "block on a future that is ready", Nanos, One, &[Tokio]),
@@ -202,7 +203,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(LOCK, "waitgroup", "wait for 8 that end at once, each", Nanos, Both, &[Go, Tokio, Std]),
 
     row(TIME, "timeradd", "add one of 1,000,000 timers", Nanos, One, &[Go, Tokio]).target(&[AtMost(300.0)]).main(),
-    row(TIME, "timerfire", "fire one of 1,000,000 timers, CPU time", Nanos, Both, &[Go]).slow(),
+    row(TIME, "timerfire", "fire one of 1,000,000 timers, CPU time", Nanos, One, &[Go]).slow(),
     row(TIME, "timerreset", "reset one of 1,000,000 timers", Nanos, One, &[Go]).target(&[Of(0.6, Go)]),
     row(TIME, "sleep", "lateness of 1 ms, median", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("median"),
     row(TIME, "sleep", "lateness of 1 ms, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std]),

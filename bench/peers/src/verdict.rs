@@ -31,7 +31,7 @@ pub(crate) fn judge(target: Target, cell: &Cell) -> Option<(Verdict, String)> {
             (cell.ratio(peer)?, limit, format!("{limit:.2} × {}", peer.title()))
         }
         Target::OfBest(limit) => {
-            let rivals = cell.rivals().filter(|peer| !peer.is_limit());
+            let rivals = cell.rivals().filter(|peer| peer.is_runtime());
             let ratios = rivals.filter_map(|peer| Some((peer, cell.ratio(peer)?)));
             let (best, ratio) = ratios.max_by(|a, b| a.1.median.total_cmp(&b.1.median))?;
             (ratio, limit, format!("{limit:.2} × the best, {}", best.title()))
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_best_is_no_limit() {
+    fn the_best_has_a_scheduler() {
         let (verdict, text) = verdict(Target::OfBest(0.8), "burst", 2).unwrap();
         assert_eq!((verdict, &text[..]), (Verdict::Met, "≤ 0.80 × the best, Go: 0.50"));
         assert_eq!(judge(Target::OfBest(0.8), sample().cell("rawsyscall", "", 1).unwrap()), None);
