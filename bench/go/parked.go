@@ -72,6 +72,7 @@ func switches() (int, int) {
 
 func runParked(workload string) bool {
 	if workload == "idle" {
+		time.Sleep(500 * time.Millisecond)
 		before, _ := switches()
 		time.Sleep(5 * time.Second)
 		after, threads := switches()

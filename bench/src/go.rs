@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::idle::{SPAN, idle};
+use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{BURST, LEAVES, TIMES, again, number, procs, timed};
 use std::ffi::c_void;
@@ -29,7 +29,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             "ccall" => timed(10 * TIMES, ccalls),
             "callback" => timed(10 * TIMES, |count| gort::ffi::call_with(|| callbacks(count))),
             "stopworld" => timed(TIMES / 20, stop_world),
-            "idle" => idle!(gort::time::sleep(SPAN)),
+            "idle" => idle!(span => gort::time::sleep(span)),
             _ => {
                 return crate::calls::run(&workload)
                     .or_else(|| parked(&workload))

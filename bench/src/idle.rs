@@ -17,10 +17,16 @@ pub(crate) fn switches() -> (u64, usize) {
     (all.map(of_one).sum(), tasks.len())
 }
 
-/// Runs `sleep` for [`SPAN`]: how often a thread woke in that time, but for the one that the sleep itself ends.
-/// What it does may await, so it is a macro.
+/// How long it may take to come to rest before that.
+pub(crate) const REST: Duration = Duration::from_millis(500);
+
+/// Sleeps for [`SPAN`]: how often a thread woke in that time, but for the one that the sleep itself ends. To
+/// sleep may be to await, so it is a macro.
 macro_rules! idle {
-    ($sleep:expr) => {{
+    ($span:ident => $sleep:expr) => {{
+        let $span = $crate::idle::REST;
+        $sleep;
+        let $span = $crate::idle::SPAN;
         let (before, _) = $crate::idle::switches();
         $sleep;
         let (after, threads) = $crate::idle::switches();

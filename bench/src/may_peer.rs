@@ -8,7 +8,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::idle::{SPAN, idle};
+use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{LOCKS, RIVALS, TIMES, VALUES, number, procs, timed, timers};
 use may::coroutine;
@@ -24,7 +24,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "pingpong" => timed(VALUES / 3, |count| on_one(move || ping_pong(count))),
         "mutex" => timed(LOCKS, rivals),
         "sleep" => on_one(|| timers::lateness(coroutine::sleep)),
-        "idle" => on_one(|| idle!(coroutine::sleep(SPAN))),
+        "idle" => on_one(|| idle!(span => coroutine::sleep(span))),
         _ => match number(workload, "parked") {
             Some(total) => on_one(move || waiting(total)),
             None => return crate::echo::run_may(workload),

@@ -1,7 +1,7 @@
 //! The workloads on smol: its executor on as many threads, and the channels and locks that belong to it.
 
 use crate::calls::{sleep_thread, sleeps};
-use crate::idle::{SPAN, idle};
+use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::timers::{SLEEPS, SPAN as NAP, late};
 use crate::{BUFFER, BURST, LEAVES, LOCKS, RIVALS, TIMES, VALUES};
@@ -38,7 +38,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "uncontended" => timed(LOCKS, |count| block(uncontended(count))),
         "rwlock" => timed(LOCKS / 10, |count| block(readers(count))),
         "sleep" => block(lateness()),
-        "idle" => block(async { idle!(Timer::after(SPAN).await) }),
+        "idle" => block(async { idle!(span => Timer::after(span).await) }),
         _ => match number(workload, "parked") {
             Some(total) => block(waiting(total)),
             None => {

@@ -1,7 +1,7 @@
 //! The workloads on std: a thread where others have a goroutine, as many as a machine allows.
 
 use crate::calls::{sleep_thread, sleeps};
-use crate::idle::{SPAN, idle};
+use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{BURST, LOCKS, RIVALS, TIMES, again, number, timed, timers};
 use std::hint::black_box;
@@ -25,7 +25,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "rwlock" => timed(LOCKS, readers),
         "waitgroup" => timed(LOCKS / 100, groups),
         "sleep" => timers::lateness(thread::sleep),
-        "idle" => idle!(thread::sleep(SPAN)),
+        "idle" => idle!(span => thread::sleep(span)),
         _ => {
             if let Some(total) = number(workload, "parked") {
                 return Some(waiting(total));

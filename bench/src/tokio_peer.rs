@@ -1,7 +1,7 @@
 //! The workloads on tokio.
 
 use crate::calls::{sleep_thread, sleeps};
-use crate::idle::{SPAN, idle};
+use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::timers::{SLEEPS, SPAN as NAP, late};
 use crate::{BURST, LEAVES, LOCKS, RIVALS, TIMERS, TIMES};
@@ -47,7 +47,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             value(Box::pin(add()))
         }
         "sleep" => value(Box::pin(lateness())),
-        "idle" => value(Box::pin(async { idle!(sleep(SPAN).await) })),
+        "idle" => value(Box::pin(async { idle!(span => sleep(span).await) })),
         _ => {
             if let Some(count) = number(workload, "parked") {
                 return Some(value(Box::pin(waiting(count))));
