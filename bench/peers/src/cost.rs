@@ -46,6 +46,9 @@ const CONT: u32 = 7;
 const SINGLESTEP: u32 = 9;
 const GETREGS: u32 = 12;
 const SETOPTIONS: u32 = 0x4200;
+const GETSIGINFO: u32 = 0x4202;
+/// The code of a signal that an instruction has caused.
+const BY_KERNEL: i32 = 0x80;
 /// What is made by clone is traced, too, and all of it ends with the tracer.
 const OPTIONS: usize = 0x8 | 0x10_0000;
 /// Which of the registers is the instruction pointer, and how many there are.
@@ -69,7 +72,6 @@ enum Kind {
     Plain,
     Atomic,
     Call,
-    Trap,
 }
 
 /// Prints a table of what the paths cost on gort and on Go.
@@ -84,7 +86,9 @@ pub(crate) fn print(programs: &Programs) {
             command.arg(workload).env("GOMAXPROCS", "1").env("BENCH_TRACED", "1");
             command.env("BENCH_DIVISOR", divisor.to_string());
             // Under a tracer everything lasts longer than a slice.
-            command.env("GORT_DEBUG", "asyncpreemptoff=1").env("GODEBUG", "asyncpreemptoff=1");
+            command
+                .env("GORT_DEBUG", "asyncpreemptoff=1,slice=100000ms")
+                .env("GODEBUG", "asyncpreemptoff=1");
             trace(&mut command)
         });
         let cells = cells.map(|cell| match cell {
@@ -149,23 +153,18 @@ fn follow(child: &Child) -> Result<Cost, Errno> {
             // A new thread begins with a stop, which is the tracer's; preemption is of no use here.
             let ours = [Signal::STOP.0, Signal::URG.0].contains(&signal);
             deliver = if ours { 0 } else { signal as usize };
-        } else if event == 0 && stepped.is_none() {
-            stepped = Some(thread);
-            cost = Cost::default();
+        } else if event == 0 && has_trapped(thread)? {
+            match stepped.take() {
+                None => (stepped, cost) = (Some(thread), Cost::default()),
+                // If not, part of it was elsewhere, where nobody has looked.
+                Some(other) => last = if other == thread { cost } else { Cost::default() },
+            }
         }
         if stepped == Some(thread) && signal == Signal::TRAP.0 && event == 0 {
             let kind = at(&memory, thread, &mut known)?;
             cost.instructions += 1;
             cost.atomics += u64::from(kind == Kind::Atomic);
             cost.calls += u64::from(kind == Kind::Call);
-            if kind == Kind::Trap {
-                // It is carried out, and ends the counting.
-                last = cost;
-                stepped = None;
-                ptrace(SINGLESTEP, thread, 0)?;
-                let mut status = WaitStatus(0);
-                raw::wait4(thread, Some(&mut status), OWN, None)?;
-            }
         }
         let request = if stepped == Some(thread) { SINGLESTEP } else { CONT };
         match ptrace(request, thread, deliver) {
@@ -174,6 +173,14 @@ fn follow(child: &Child) -> Result<Cost, Errno> {
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// Whether a thread has stopped at a trap of its own, not after a step.
+fn has_trapped(thread: Pid) -> Result<bool, Errno> {
+    let mut info = [0_i32; 32];
+    // SAFETY: see the module; a siginfo_t has 128 bytes.
+    unsafe { raw::ptrace(GETSIGINFO, thread, 0, (&raw mut info).expose_provenance()) }?;
+    Ok(info[2] == BY_KERNEL)
 }
 
 fn ptrace(request: u32, thread: Pid, data: usize) -> Result<(), Errno> {
@@ -205,7 +212,6 @@ fn kind(bytes: &[u8]) -> Kind {
         // xchg locks by itself, if one side is memory.
         (_, [0x86 | 0x87, operands, ..]) if operands >> 6 != 3 => Kind::Atomic,
         (_, [0x0f, 0x05, ..]) => Kind::Call,
-        ([], [0xcc, ..]) => Kind::Trap,
         _ => Kind::Plain,
     }
 }
@@ -222,7 +228,6 @@ mod tests {
             (&[0x48, 0x87, 0xc3], Kind::Plain),
             (&[0x66, 0x90], Kind::Plain),
             (&[0x0f, 0x05], Kind::Call),
-            (&[0xcc], Kind::Trap),
             (&[0x48, 0x89, 0xe5], Kind::Plain),
             (&[], Kind::Plain),
         ];

@@ -94,8 +94,8 @@ fn bench(options: &Options) -> Result<(), String> {
     let failed = |error: std::io::Error| error.to_string();
     let root = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../.."));
     let program = env::current_exe().map_err(failed)?;
-    let built = program.parent().ok_or("a program is in a folder")?;
-    let ours = built.parent().ok_or("a build is in a folder")?.join("bench-peers");
+    let target = program.ancestors().nth(2).ok_or("a program is in a folder of cargo's")?;
+    let ours = target.join("bench-peers");
     fs::create_dir_all(&ours).map_err(failed)?;
     let mut all = Record::all(&ours).map_err(failed)?;
     if options.readme {
@@ -103,7 +103,7 @@ fn bench(options: &Options) -> Result<(), String> {
         return readme::write(root, last.ok_or("there is no full run yet that was quiet")?);
     }
 
-    let programs = Programs::build(root, built, &ours, options.quick)?;
+    let programs = Programs::build(root, target, &ours, options.quick)?;
     if options.cost {
         cost::print(&programs);
         return Ok(());

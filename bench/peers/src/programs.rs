@@ -26,10 +26,10 @@ pub(crate) struct Programs {
 }
 
 impl Programs {
-    /// Builds everything. `dir` is cargo's folder of release builds, `ours` the runner's.
+    /// Builds everything into cargo's folder `target`; `ours` is the runner's.
     pub(crate) fn build(
         root: &Path,
-        dir: &Path,
+        target: &Path,
         ours: &Path,
         quick: bool,
     ) -> Result<Programs, String> {
@@ -37,12 +37,14 @@ impl Programs {
         for what in [&["-p", "gort-bench"][..], &["-p", "gort", "--example", "httpd"]] {
             let mut command = Command::new(&cargo);
             command.args(["build", "--release", "--quiet"]).args(what).current_dir(root);
+            // Where this program was built, also if it is called without cargo.
+            command.env("CARGO_TARGET_DIR", target);
             if !command.status().is_ok_and(|status| status.success()) {
                 return Err(format!("cargo build {} fails", what.join(" ")));
             }
         }
         let divisor = if quick { 10 } else { 1 };
-        Ok(Programs { dir: dir.into(), go: Go::build(root, ours), divisor })
+        Ok(Programs { dir: target.join("release"), go: Go::build(root, ours), divisor })
     }
 
     /// Go's version, or why there is none.
