@@ -251,7 +251,7 @@ impl<S: AsFd> Polled<S> {
     /// Asks the kernel from time to time where what is read arrives. By who reads.
     #[inline]
     fn follow(&self, waits: u32) {
-        if (waits.is_power_of_two() || waits.is_multiple_of(64))
+        if (waits.is_power_of_two() || waits.is_multiple_of(16))
             && let Ok(cpu) = raw::socket_int(self.io(), IntOption::INCOMING_CPU)
         {
             self.desc.arrives_on(cpu as usize, self.io());

@@ -145,6 +145,12 @@ impl Poller {
         self.is_used() && self.sleeper.is_none() && !self.is_ward()
     }
 
+    /// Whether it has more than its share, compared with `other`.
+    pub(super) fn is_fuller(&self, other: &Poller) -> bool {
+        let theirs = other.count.load(Ordering::Relaxed);
+        self.count.load(Ordering::Relaxed) > theirs + theirs / 8 + SLACK
+    }
+
     /// Whether who looks at P 0's looks at this one.
     pub(crate) fn is_ward(&self) -> bool {
         self.ward.load(Ordering::Relaxed) != 0
@@ -289,9 +295,11 @@ impl Poller {
         self.interrupted.store(0, Ordering::Release);
     }
 
-    /// Whether its M should look before it has run all that waits.
-    pub(crate) fn is_overdue(&self) -> bool {
-        self.is_used() && self.overlooked_for(nanotime()) >= GAP / 2
+    /// Whether its M should look before it has run all that waits. If that is `many`, later: what then
+    /// does not fit into the P's queue goes to everybody, away from its caches.
+    pub(crate) fn is_overdue(&self, many: bool) -> bool {
+        let patience = if many { 4 * GAP } else { GAP / 2 };
+        self.is_used() && self.overlooked_for(nanotime()) >= patience
     }
 
     /// For how long nobody has looked.

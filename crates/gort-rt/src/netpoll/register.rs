@@ -21,7 +21,7 @@ use gort_sys::types::{DupFlags, OwnedFd};
 use gort_sys::{Errno, raw};
 
 /// How often in a row a descriptor is waited for with another P before it goes there. Work that is stolen
-/// once does not take its descriptors along.
+/// once does not take its descriptors along, unless its P has more than its share of them.
 const AWAY: usize = 4;
 
 /// The P of the M that this runs on. Roughly, unless the caller has opened a door.
@@ -85,7 +85,8 @@ impl PollDesc {
             return self.go_to(pp, descriptor);
         }
         let may = self.follows.get() == 0 || home.poller.is_crowded(&pp.poller);
-        if may && self.away.bump() >= AWAY {
+        let away = if home.poller.is_fuller(&pp.poller) { 1 } else { AWAY };
+        if may && self.away.bump() >= away {
             self.go_to(pp, descriptor);
         }
     }

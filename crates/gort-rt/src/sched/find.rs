@@ -73,7 +73,7 @@ pub(crate) fn turn(pp: &'static P) -> Option<Turn> {
         0 => Some(Turn::Global),
         20 => Some(Turn::Hogs),
         40 => Some(Turn::Ring),
-        50 if pp.poller.is_overdue() => Some(Turn::Events),
+        50 if pp.poller.is_overdue(pp.runq.len() > super::runq::LEN / 2) => Some(Turn::Events),
         _ => None,
     }
 }

@@ -71,7 +71,7 @@ pub(crate) mod poller {
             self.is_used() && self.sleeper.is_none()
         }
 
-        pub(crate) fn is_overdue(&self) -> bool {
+        pub(crate) fn is_overdue(&self, _many: bool) -> bool {
             false
         }
 
