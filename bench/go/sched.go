@@ -102,18 +102,9 @@ func sized(full int) int {
 }
 
 func elapsed(count int, work func()) float64 {
-	traced := os.Getenv("BENCH_TRACED") != ""
-	if traced {
-		fmt.Println(count)
-		runtime.Breakpoint()
-	}
 	start := time.Now()
 	work()
-	spent := time.Since(start)
-	if traced {
-		runtime.Breakpoint()
-	}
-	return float64(spent.Nanoseconds()) / float64(count)
+	return float64(time.Since(start).Nanoseconds()) / float64(count)
 }
 
 func measure(count int, work func()) {

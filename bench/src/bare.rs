@@ -33,12 +33,6 @@ fn calls(times: u64) {
     }
 }
 
-/// Stops, so that a tracer sees that the thread has come here.
-pub(crate) fn trap_debugger() {
-    // SAFETY: who asks for it is a tracer, which goes on behind the instruction.
-    unsafe { asm!("int3", options(nostack, preserves_flags)) };
-}
-
 #[inline(always)]
 fn trap() {
     // SAFETY: see the module; the clobbers are the instruction's.

@@ -3,8 +3,7 @@
 //!
 //! Each peer has its module, but for sockets and memory, where all are in one; Go's programs are in `bench/go`.
 //! `cargo bench-peers` runs them side by side and knows what each of them is. GOMAXPROCS says how many
-//! workers there are; BENCH_DIVISOR how many times fewer operations (a power of ten, for skynet's sake);
-//! BENCH_TRACED that a tracer is to be told how many are measured, and where they begin and end.
+//! workers there are; BENCH_DIVISOR how many times fewer operations, a power of ten.
 
 mod bare;
 mod calls;
@@ -53,18 +52,9 @@ pub fn sized(full: u64) -> u64 {
 
 /// Runs `work`, which does `count` operations, and returns nanoseconds for each.
 pub fn measure(count: u64, work: impl FnOnce()) -> f64 {
-    let traced = std::env::var_os("BENCH_TRACED").is_some();
-    if traced {
-        println!("{count}");
-        bare::trap_debugger();
-    }
     let start = Instant::now();
     work();
-    let elapsed = start.elapsed();
-    if traced {
-        bare::trap_debugger();
-    }
-    elapsed.as_nanos() as f64 / count as f64
+    start.elapsed().as_nanos() as f64 / count as f64
 }
 
 /// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up.

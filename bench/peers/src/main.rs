@@ -7,7 +7,6 @@
 //! A run on a machine that is too noisy to tell is refused.
 
 mod charts;
-mod cost;
 mod golang;
 mod http;
 mod machine;
@@ -36,14 +35,13 @@ use std::time::Instant;
 use std::{env, fs};
 
 const USAGE: &str = "usage: cargo bench-peers [--quick] [--noisy] [--rounds N] [WORKLOAD...]
-       cargo bench-peers --readme | --cost
+       cargo bench-peers --readme
 
   --quick     small counts and 3 rounds
   --noisy     go on although the machine is too noisy to tell, and say so in the report
   --rounds N  rounds, of 7
   WORKLOAD    only these, by their names in bench/peers/src/table.rs
-  --readme    write the README's figures and docs/bench.svg from the last full run
-  --cost      count the instructions of the hottest paths, one by one";
+  --readme    write the README's figures and docs/bench.svg from the last full run";
 
 /// What was asked for.
 #[derive(Debug, Default, PartialEq)]
@@ -51,7 +49,6 @@ struct Options {
     quick: bool,
     noisy: bool,
     readme: bool,
-    cost: bool,
     rounds: Option<usize>,
     only: Vec<String>,
 }
@@ -65,7 +62,6 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--noisy" => options.noisy = true,
                 "--readme" => options.readme = true,
-                "--cost" => options.cost = true,
                 "--rounds" => {
                     let count = args.next().and_then(|count| count.parse().ok());
                     options.rounds = Some(count.filter(|count| *count > 0).ok_or(USAGE)?);
@@ -104,10 +100,6 @@ fn bench(options: &Options) -> Result<(), String> {
     }
 
     let programs = Programs::build(root, target, &ours, options.quick)?;
-    if options.cost {
-        cost::print(&programs);
-        return Ok(());
-    }
     raise_descriptors();
     let cpus = run::cpus();
     let machine = Machine::here(root, &cpus, programs.go_version());

@@ -88,7 +88,7 @@ impl Programs {
     }
 
     /// The program of the workloads, as far as its arguments are the same for all.
-    pub(crate) fn bench(&self, workload: &str, peer: Peer) -> Result<Command, Failure> {
+    fn bench(&self, workload: &str, peer: Peer) -> Result<Command, Failure> {
         if peer == Peer::Go {
             let of_c = ["ccall", "callback"].contains(&workload);
             return Ok(Command::new(there_is(if of_c { &self.go.cgo } else { &self.go.bench })?));
