@@ -2,7 +2,7 @@
 //!
 //! A loop that touches nothing but registers takes the same time each time, unless something else has the
 //! CPU. It is run before everything and between the workloads. What runs at the same time as a workload is
-//! seen by the load before, the time that a hypervisor has stolen, and in the spread of the rounds.
+//! seen by how busy the CPUs were before, the time that a hypervisor has stolen, and in the spread of the rounds.
 
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -16,7 +16,7 @@ pub(crate) struct Noise {
     pub spread: f64,
     /// The part of the CPUs' time that a hypervisor has stolen.
     pub steal: f64,
-    /// The load before the run, of one minute, for each CPU.
+    /// The part of the CPUs' time that others used in the second before the run.
     pub load: f64,
     /// How many of the probes were loud, even when repeated.
     pub loud: usize,
@@ -29,8 +29,8 @@ pub(crate) struct Noise {
 const SPREAD: f64 = 0.15;
 /// So much of the time may be stolen.
 const STEAL: f64 = 0.02;
-/// So much of each CPU may have been busy.
-const LOAD: f64 = 0.5;
+/// So much of the CPUs may be others'.
+const LOAD: f64 = 0.1;
 /// So many of the probes may be loud.
 const LOUD: f64 = 0.2;
 
@@ -39,7 +39,7 @@ impl Noise {
     pub(crate) fn verdict(&self) -> Option<String> {
         let percent = |part: f64| format!("{:.0} %", 100.0 * part);
         if self.load > LOAD {
-            Some(format!("others keep the CPUs busy: a load of {:.2} for each", self.load))
+            Some(format!("others keep the CPUs busy: {}", percent(self.load)))
         } else if self.spread > SPREAD {
             Some(format!(
                 "a loop that takes the same time each time varies by {}",
@@ -63,18 +63,21 @@ pub(crate) struct Watch {
     loud: usize,
 }
 
-/// Ticks of all CPUs: those stolen, and all.
+/// Ticks of all CPUs: those in which they did nothing, those stolen, and all.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Stat {
+    idle: f64,
     steal: f64,
     all: f64,
 }
 
 impl Watch {
     pub(crate) fn start(cpus: &[usize]) -> Watch {
-        let load = fs::read_to_string("/proc/loadavg").unwrap_or_default();
-        let load: f64 = load.split(' ').next().and_then(|one| one.parse().ok()).unwrap_or(0.0);
-        let load = load / cpus.len() as f64;
+        // A load average would still have what has just been built.
+        let before = stat();
+        std::thread::sleep(Duration::from_secs(1));
+        let after = stat();
+        let load = 1.0 - (after.idle - before.idle) / (after.all - before.all).max(1.0);
         let mut watch = Watch { begin: stat(), load, spreads: Vec::new(), loud: 0 };
         watch.probe(cpus, Duration::from_millis(300));
         watch
@@ -145,7 +148,11 @@ fn parse(text: &str) -> Stat {
     let line = text.lines().next().unwrap_or_default();
     let ticks: Vec<f64> = line.split_whitespace().skip(1).filter_map(|n| n.parse().ok()).collect();
     // What guests have had is in what users have had, too.
-    Stat { steal: ticks.get(7).copied().unwrap_or(0.0), all: ticks.iter().take(8).sum() }
+    Stat {
+        idle: ticks.iter().skip(3).take(2).sum(),
+        steal: ticks.get(7).copied().unwrap_or(0.0),
+        all: ticks.iter().take(8).sum(),
+    }
 }
 
 #[cfg(test)]
@@ -154,22 +161,22 @@ mod tests {
 
     #[test]
     fn each_kind_of_noise_is_refused() {
-        let quiet = Noise { spread: 0.1, steal: 0.01, load: 0.4, loud: 1, probes: 9, noisy: None };
+        let quiet = Noise { spread: 0.1, steal: 0.01, load: 0.05, loud: 1, probes: 9, noisy: None };
         assert_eq!(quiet.verdict(), None);
         let said = |noise: Noise| noise.verdict().unwrap();
         assert!(said(Noise { spread: 0.2, ..quiet.clone() }).contains("varies by 20 %"));
         assert!(
             said(Noise { steal: 0.05, ..quiet.clone() }).contains("5 % of the time are stolen")
         );
-        assert!(said(Noise { load: 0.75, ..quiet.clone() }).contains("a load of 0.75"));
+        assert!(said(Noise { load: 0.75, ..quiet.clone() }).contains("busy: 75 %"));
         assert!(said(Noise { loud: 3, ..quiet.clone() }).contains("3 of 9 probes"));
     }
 
     #[test]
     fn what_is_stolen_is_the_eighth_figure() {
         let stat = parse("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1 1 1 1 1 1 1 1 1 1\n");
-        assert_eq!(stat, Stat { steal: 8.0, all: 36.0 });
-        assert_eq!(parse(""), Stat { steal: 0.0, all: 0.0 });
+        assert_eq!(stat, Stat { idle: 9.0, steal: 8.0, all: 36.0 });
+        assert_eq!(parse(""), Stat { idle: 0.0, steal: 0.0, all: 0.0 });
     }
 
     #[test]

@@ -153,11 +153,11 @@ fn head(body: &mut String, record: &Record) {
         record.seconds,
     );
     let quiet = format!(
-        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time were stolen, the load \
-         before was {:.2} for each CPU, {} of {} probes on the way were loud",
+        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time were stolen, others had \
+         {:.1} % of the CPUs before, {} of {} probes on the way were loud",
         100.0 * noise.spread,
         100.0 * noise.steal,
-        noise.load,
+        100.0 * noise.load,
         noise.loud,
         noise.probes
     );

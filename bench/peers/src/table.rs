@@ -207,9 +207,9 @@ pub(crate) static ROWS: &[Row] = &[
     row(TIME, "timerreset", "reset one of 1,000,000 timers", Nanos, One, &[Go]).target(&[Of(0.6, Go)]),
     row(TIME, "sleep", "lateness of 1 ms, median", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("median"),
     row(TIME, "sleep", "lateness of 1 ms, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std]),
-    row(TIME, "sleephogs", "the same beside 4 loops, median", Nanos, All, &[Go]).figure("median")
+    row(TIME, "sleephogs", "lateness of 1 ms beside 4 loops, median", Nanos, All, &[Go]).figure("median")
         .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]).target(&[AtMost(200_000.0)]),
-    row(TIME, "sleephogs", "the same beside 4 loops, 99 %", Nanos, All, &[Go])
+    row(TIME, "sleephogs", "lateness of 1 ms beside 4 loops, 99 %", Nanos, All, &[Go])
         .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]).target(&[AtMost(1_000_000.0)]).main(),
 
     row(PARK, "parked1000", "memory of one of 1,000", Bytes, All, &[Go, Tokio, May, Smol, Std]),
@@ -250,7 +250,7 @@ pub(crate) static ROWS: &[Row] = &[
         &[Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]).slow(),
     row(CALL, "block2000", "a sleep of 10 ms in the kernel, 2,000 at a time", Millis, All,
         &[Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]).slow(),
-    row(CALL, "sysblock500", "the same, 500 at a time, in a call known to be long", Millis, All, &[Go])
+    row(CALL, "sysblock500", "a sleep of 10 ms declared to be long, 500 at a time", Millis, All, &[Go])
         .target(&[AtMost(14.0)]),
 
     row(NET, "echo1", "echo, 1 connection, 64 B", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
