@@ -146,7 +146,7 @@ func main() {
 	case "stopworld":
 		timed(times/20, stopWorld)
 	default:
-		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runTimers(name) && !runEcho(name) && !runParked(name) && !runFiles(name) {
+		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runDefers(name) && !runTimers(name) && !runEcho(name) && !runParked(name) && !runFiles(name) {
 			os.Exit(2)
 		}
 	}

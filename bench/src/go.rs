@@ -34,6 +34,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
                 return crate::calls::run(&workload)
                     .or_else(|| parked(&workload))
                     .or_else(|| crate::channels::run(&workload))
+                    .or_else(|| crate::defers::run(&workload))
                     .or_else(|| crate::files::run(&workload))
                     .or_else(|| crate::futures::run(&workload))
                     .or_else(|| crate::locks::run(&workload))

@@ -8,6 +8,7 @@
 mod bare;
 mod calls;
 mod channels;
+mod defers;
 mod echo;
 mod files;
 mod futures;

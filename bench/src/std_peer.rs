@@ -34,6 +34,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
                 return Some(sleeps(|times| blocking(sleepers, times)));
             }
             return crate::files::run_std(workload)
+                .or_else(|| crate::defers::run_std(workload))
                 .or_else(|| crate::echo::run_std(workload))
                 .or_else(|| crate::thread_peer::run_std(workload));
         }

@@ -13,6 +13,7 @@ const BENCH: &[&str] = &[
     "sched.go",
     "calls.go",
     "channels.go",
+    "defers.go",
     "echo.go",
     "files.go",
     "locks.go",

@@ -156,6 +156,7 @@ const TIME: &str = "Timers";
 const PARK: &str = "Many that wait";
 const CALL: &str = "System calls and C";
 const NET: &str = "Sockets and files";
+const PANIC: &str = "Deferred work and panics";
 const PROCESS: &str = "The process";
 
 const MANY: (Peer, &str) =
@@ -267,6 +268,12 @@ pub(crate) static ROWS: &[Row] = &[
     row(NET, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Hyper, Nginx]).slow(),
     row(NET, "readfile", "read 4 KiB of a file", Nanos, One, &[Go, Std]),
     row(NET, "statfile", "look a file up", Nanos, One, &[Go, Std]),
+
+    row(PANIC, "defer", "a call at the end of a function (std: without a guard)", Nanos, One, &[Go, Std]),
+    row(PANIC, "defers", "a closure that a loop defers (std: boxed in a Vec)", Nanos, One, &[Go, Std]),
+    row(PANIC, "recover", "catch a panic", Nanos, One, &[Go, Std]),
+    row(PANIC, "catch", "catch a panic by std's catch_unwind, on a goroutine", Nanos, One, &[]),
+    row(PANIC, "deferred", "recover from a panic in deferred work", Nanos, One, &[Go, Std]),
 
     row(PROCESS, "idle", "wake-ups in 5 s of nothing", Count, All, &[Go, Tokio, May, Smol, Std])
         .target(&[AtMost(0.0)]).constant().slow(),

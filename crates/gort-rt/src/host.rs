@@ -53,6 +53,37 @@ pub struct Host {
     pub text: &'static [(usize, usize)],
     /// Whether the thread pointer can be set without a system call.
     pub fsgsbase: bool,
+    /// Where the unwind table of the code at this address is. Called anywhere, in signal handlers and
+    /// with any locks held: it neither allocates nor locks.
+    pub find_unwind: fn(pc: usize) -> Option<Unwind>,
+    /// Says something about the code at this address, in pieces. Called as `find_unwind` is.
+    pub symbol: Symbol,
+    /// Ends the process: writes this line, and what all goroutines do. Called on a thread that
+    /// `start_thread` has started.
+    pub fatal: fn(line: &'static str),
+}
+
+/// See [`Host::symbol`].
+pub type Symbol = fn(pc: usize, ask: Ask, say: &mut dyn FnMut(&str));
+
+/// What [`Host::symbol`] is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ask {
+    /// The function's name.
+    Function,
+    /// Where it is: `OBJECT:0 +0xADDRESS`, the address being the object's own.
+    Place,
+}
+
+/// A loaded object's unwind table.
+#[derive(Clone, Copy, Debug)]
+pub struct Unwind {
+    /// Where its `.eh_frame_hdr` is.
+    pub header: usize,
+    /// The object's memory, `[start, end)`.
+    pub start: usize,
+    /// See `start`.
+    pub end: usize,
 }
 
 /// How many words a host can have carried.
@@ -71,6 +102,17 @@ pub(crate) fn set(host: &'static Host) {
 pub(crate) fn get() -> &'static Host {
     // SAFETY: set once from a `&'static Host`; nothing of the runtime runs before.
     unsafe { &*HOST.load(crate::prim::Ordering::Acquire) }
+}
+
+/// The table, if it has been set.
+pub(crate) fn try_get() -> Option<&'static Host> {
+    // SAFETY: as in `get`. Acquire: pairs with the Release in `set`.
+    unsafe { HOST.load(crate::prim::Ordering::Acquire).as_ref() }
+}
+
+/// Where the unwind table of the code at `pc` is; `None` before the runtime has started, too.
+pub(crate) fn find_unwind(pc: usize) -> Option<Unwind> {
+    (try_get()?.find_unwind)(pc)
 }
 
 /// Copies the carried words from one block to another.

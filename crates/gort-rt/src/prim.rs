@@ -24,6 +24,10 @@ pub(crate) use gort_sys::raw::{futex_wait, futex_wait_until, futex_wake};
 use gort_sys::types::{MembarrierCommand, Timespec};
 pub(crate) use gort_sys::vdso::nanotime;
 
+pub(crate) use crate::sched::counts::{thread_sleeps, thread_told};
+/// An ordinary thread that waits may be the last one that could have woken anybody.
+pub(crate) use crate::sched::sysmon::awaken as last_asleep;
+
 /// Places in a P's run queue; a power of two.
 pub(crate) const RING: usize = 256;
 

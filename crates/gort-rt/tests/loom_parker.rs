@@ -32,7 +32,7 @@ use prim::Ordering::Relaxed;
 use prim::{AtomicU32, check};
 
 mod sched {
-    pub(crate) use crate::goroutine::park;
+    pub(crate) use crate::goroutine::{bed, park};
 }
 
 /// A future: what it waits for, one bit for each party that is to do something.

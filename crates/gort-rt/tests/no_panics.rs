@@ -20,6 +20,10 @@ const HARMLESS: &[&str] = &[
     "from_bytes_with_nul",
 ];
 
+/// What panics where it cannot, and who says so: gimli, which finds out whether an encoding is valid before
+/// it takes it apart.
+const UNREACHABLE: (&str, &str) = ("5gimli4read3cfi19parse_encoded_value", "9panicking5panic");
+
 /// The assembly of a crate of this workspace, in release.
 fn assembly(package: &str) -> String {
     let crates = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
@@ -96,7 +100,9 @@ fn nothing_panics() {
                 next.push(to);
             } else if HARMLESS.iter().any(|name| to.contains(name)) {
                 harmless += 1;
-            } else if is_cores(to) {
+            } else if is_cores(to)
+                && !(function.contains(UNREACHABLE.0) && to.ends_with(UNREACHABLE.1))
+            {
                 bad.push((function, to));
             }
         }

@@ -31,7 +31,7 @@ pub use errno::{Errno, Result};
 
 /// Stacks, thread-local storage and interrupted code: what a scheduler switches. Used by the runtime.
 pub mod context {
-    pub use crate::arch::{preempt, sigframe, slot, switch};
+    pub use crate::arch::{preempt, registers, sigframe, slot, switch};
 }
 
 /// Every declared call, generic over how it enters the kernel: `call::read::<Raw>(fd, buf)`.
@@ -46,3 +46,7 @@ pub mod raw {
     use crate::{Raw, Result, types::*};
     crate::__calls!([forward Raw]);
 }
+
+/// Where this crate is written, as the compiler calls it: for traces, which leave its frames out.
+#[doc(hidden)]
+pub const SOURCE: &str = file!().split_at(file!().len() - "lib.rs".len()).0;

@@ -6,14 +6,13 @@
 
 #![allow(unsafe_code)]
 
-use crate::builder::Builder;
+use crate::builder::{Builder, refused};
 use crate::debug::Debug;
-use crate::{goexit, host, panic};
+use crate::{goexit, host, panic, stack_use, traceback};
 use std::io;
 use std::panic::resume_unwind;
 use std::process::ExitCode;
 use std::sync::OnceLock;
-use std::time::Duration;
 
 /// The main goroutine's stack: what a process's main thread has.
 const MAIN_STACK: usize = 8 << 20;
@@ -37,14 +36,24 @@ pub(crate) fn ensure() -> io::Result<()> {
 }
 
 fn boot() -> io::Result<()> {
+    traceback::set_level_from_env();
     let debug = Debug::from_env();
     let options = gort_rt::Options {
         procs: host::default_procs(),
         slice: debug.slice,
         async_preempt: !debug.asyncpreemptoff,
+        schedtrace: debug.trace(),
+        watchdog: debug.watchdog,
+        deadlock: !debug.deadlock_off,
     };
-    gort_rt::boot(host::start(options.async_preempt)?, &options)?;
+    gort_rt::boot(host::start()?, &options)?;
     panic::install_hook();
+    if debug.stackwater {
+        stack_use::start();
+    }
+    if debug.watchdog.is_some() {
+        crate::runtime::start_watchdog()?;
+    }
     if let Some(policy) = std::env::var_os("GORT_PANIC") {
         panic::set_crash(policy == "crash");
     }
@@ -64,12 +73,13 @@ fn boot() -> io::Result<()> {
 ///
 /// With `f`'s panic, if it panics. When the runtime cannot run on this system, or there is no memory
 /// for a goroutine.
+#[inline(always)]
 pub fn run<F, T>(f: F) -> T
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    match run_with(Builder::new(), f) {
+    match run_with(Builder::new(), f, gort_rt::here()) {
         Ok(value) => value,
         Err(payload) => {
             assert!(!goexit::is_goexit(&*payload), "gort::run: the goroutine ended by goexit");
@@ -78,15 +88,15 @@ where
     }
 }
 
-fn run_with<F, T>(builder: Builder, f: F) -> std::thread::Result<T>
+fn run_with<F, T>(builder: Builder, f: F, creator: usize) -> std::thread::Result<T>
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
     // SAFETY: the join below outlives all that `f` borrows; nothing in between panics.
-    match unsafe { builder.start(f, None, false) } {
+    match unsafe { builder.start(f, None, false, creator) } {
         Ok(handle) => handle.join(),
-        Err(error) => panic!("gort::run: cannot start a goroutine: {error}"),
+        Err(error) => refused("gort::run", &error),
     }
 }
 
@@ -108,16 +118,10 @@ pub fn __main(
         crate::runtime::gomaxprocs(Some(count));
     }
     let main = Builder::new().name("main".into()).stack_size(MAIN_STACK);
-    match run_with(main, body) {
+    match run_with(main, body, 0) {
         Ok(code) => code,
         // Goexit of the main goroutine: the program goes on until another one ends it.
-        Err(payload) if goexit::is_goexit(&*payload) => {
-            while crate::runtime::num_goroutine() > 0 {
-                std::thread::sleep(Duration::from_millis(10));
-            }
-            eprintln!("fatal error: no goroutines (main called gort::goexit) - deadlock!");
-            ExitCode::from(2)
-        }
+        Err(payload) if goexit::is_goexit(&*payload) => gort_rt::main_is_over(),
         // std gives a main thread that panics the status 101.
         Err(_) => ExitCode::from(101),
     }

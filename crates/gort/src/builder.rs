@@ -31,6 +31,7 @@ use std::sync::Arc;
 /// When there is no memory for it; [`Builder::spawn`] gives an error instead. When the runtime
 /// cannot run on this system.
 #[doc(alias = "newproc")]
+#[inline(always)]
 pub fn go<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
@@ -38,8 +39,15 @@ where
 {
     match Builder::new().spawn(f) {
         Ok(handle) => handle,
-        Err(error) => panic!("gort::go: cannot start a goroutine: {error}"),
+        Err(error) => refused("gort::go", &error),
     }
+}
+
+/// For what says nothing of errors.
+#[cold]
+#[inline(never)]
+pub(crate) fn refused(who: &str, error: &io::Error) -> ! {
+    panic!("{who}: cannot start a goroutine: {error}")
 }
 
 /// What a goroutine is to be, as [`std::thread::Builder`].
@@ -85,13 +93,14 @@ impl Builder {
     /// `OutOfMemory` when there is no memory or address space for it, or for a stack of more than
     /// about 1 GiB; `Unsupported` when the runtime cannot run on this system. Nothing has happened
     /// then but that `f` is dropped.
+    #[inline(always)]
     pub fn spawn<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         // SAFETY: `'static`, so it may run for ever.
-        unsafe { self.start(f, None, false) }.map(JoinHandle)
+        unsafe { self.start(f, None, false, gort_rt::here()) }.map(JoinHandle)
     }
 
     /// Starts one that has no thread-local storage of its own: it sees that of whatever thread it
@@ -107,15 +116,19 @@ impl Builder {
     /// variable, or anything that depends on the thread's identity, across a point where the
     /// goroutine may yield or park: `println!`, a panic that is caught further up, `Rc` in a
     /// `thread_local!`, a lock guard of a reentrant lock are examples.
+    #[inline(always)]
     pub unsafe fn spawn_shared_tls<F, T>(self, f: F) -> io::Result<JoinHandle<T>>
     where
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
         // SAFETY: `'static`; the rest is the caller's contract.
-        unsafe { self.start(f, None, true) }.map(JoinHandle)
+        unsafe { self.start(f, None, true, gort_rt::here()) }.map(JoinHandle)
     }
 
+    /// `creator` is where the program has asked for it: whatever leads from there to here is inlined into
+    /// the program's own function.
+    ///
     /// # Safety
     ///
     /// What `f` borrows outlives the goroutine and the handle. With `shared_tls`, see
@@ -125,6 +138,7 @@ impl Builder {
         f: F,
         scope: Option<Arc<ScopeData>>,
         shared_tls: bool,
+        creator: usize,
     ) -> io::Result<Inner<'a, T>>
     where
         F: FnOnce() -> T + Send + 'a,
@@ -139,6 +153,7 @@ impl Builder {
                 .as_deref()
                 .map_or((0, 0), |name| (name.as_ptr().expose_provenance(), name.len())),
             shared_tls,
+            creator,
         };
         let task = Unplaced::new(name, scope, f);
         let mut at = NonNull::<Task<F, T>>::dangling();

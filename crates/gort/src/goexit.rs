@@ -21,7 +21,7 @@ impl std::error::Error for GoExit {}
 ///
 /// It unwinds as a panic does, without a message. So `std::thread::panicking()` is true meanwhile,
 /// a `catch_unwind` on the way stops it (and gets a `Box` of [`GoExit`]; `resume_unwind` lets it go
-/// on), and where panics abort it aborts.
+/// on), and where panics abort it says so and aborts.
 ///
 /// ```
 /// let handle = gort::go(|| { gort::goexit(); });
@@ -33,6 +33,10 @@ impl std::error::Error for GoExit {}
 /// When not called on a goroutine.
 pub fn goexit() -> ! {
     assert!(gort_rt::current().is_some(), "gort::goexit: not on a goroutine");
+    if cfg!(panic = "abort") {
+        eprintln!("fatal error: gort: goexit unwinds, and in this program panics abort");
+        std::process::abort()
+    }
     resume_unwind(Box::new(GoExit))
 }
 

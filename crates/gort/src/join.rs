@@ -63,7 +63,7 @@ impl<'a, T> Inner<'a, T> {
         if let Ok(old) = done.set_waker(0) {
             forget_waker(old);
         }
-        done.wait();
+        gort_rt::join(self.gp);
         self.result()
     }
 

@@ -31,13 +31,13 @@ struct Settings {
 struct Limit {
     /// By the clock of timers; [`NEVER`] for no end.
     deadline: AtomicU64,
-    /// The runtime may have been told of an earlier moment, for a timeout.
-    earlier: AtomicBool,
+    /// When the timeout of whoever waits is over, or of who was the last to wait.
+    timeout: AtomicU64,
 }
 
 impl Limit {
     const fn new() -> Limit {
-        Limit { deadline: AtomicU64::new(NEVER), earlier: AtomicBool::new(false) }
+        Limit { deadline: AtomicU64::new(NEVER), timeout: AtomicU64::new(NEVER) }
     }
 }
 
@@ -215,10 +215,13 @@ impl<S: AsFd> Polled<S> {
             self.follow(waits);
         }
         let limits = &self.limits[of as usize];
-        if !std::mem::replace(again, true)
-            && (self.timeout(of).is_some() || limits.earlier.load(Ordering::Relaxed))
-        {
-            self.limit(of)?;
+        if !std::mem::replace(again, true) {
+            let timeout = self.timeout(of).map_or(NEVER, clock::nanos_from_now);
+            // By who waits, and that is one at a time.
+            if timeout != limits.timeout.load(Ordering::Relaxed) {
+                limits.timeout.store(timeout, Ordering::Relaxed);
+                self.limit(of)?;
+            }
         }
         self.desc.wait(of, self.io()).map_err(|unready| match unready {
             Unready::Closing => closed(),
@@ -230,19 +233,18 @@ impl<S: AsFd> Polled<S> {
         })
     }
 
-    /// Tells the runtime until when who begins to wait now may wait.
+    /// Tells the runtime until when one may wait.
     fn limit(&self, of: Direction) -> io::Result<()> {
         let limits = &self.limits[of as usize];
+        let until = || {
+            let timeout = limits.timeout.load(Ordering::Relaxed);
+            limits.deadline.load(Ordering::Relaxed).min(timeout)
+        };
         loop {
-            let deadline = limits.deadline.load(Ordering::Relaxed);
-            let timeout = self.timeout(of);
-            let until = timeout.map_or(deadline, |time| deadline.min(clock::nanos_from_now(time)));
-            if timeout.is_some() {
-                limits.earlier.store(true, Ordering::Relaxed);
-            }
-            self.desc.set_deadline(of, until)?;
-            // Somebody may have set another, and told the runtime before.
-            if limits.deadline.load(Ordering::Relaxed) == deadline {
+            let told = until();
+            self.desc.set_deadline(of, told)?;
+            // Somebody may have set another, and told the runtime before: its lock orders the two.
+            if until() == told {
                 return Ok(());
             }
         }

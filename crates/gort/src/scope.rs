@@ -7,7 +7,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::builder::Builder;
+use crate::builder::{Builder, refused};
 use crate::context::{Cancel, Context, background};
 use crate::join::{GoId, Inner};
 use gort_rt::Completion;
@@ -116,6 +116,7 @@ impl<'scope> Scope<'scope, '_> {
     /// # Panics
     ///
     /// As [`go`](fn@crate::go).
+    #[inline(always)]
     pub fn go<F, T>(&'scope self, f: F) -> ScopedJoinHandle<'scope, T>
     where
         F: FnOnce() -> T + Send + 'scope,
@@ -123,7 +124,7 @@ impl<'scope> Scope<'scope, '_> {
     {
         match Builder::new().spawn_scoped(self, f) {
             Ok(handle) => handle,
-            Err(error) => panic!("gort::scope: cannot start a goroutine: {error}"),
+            Err(error) => refused("gort::scope", &error),
         }
     }
 }
@@ -134,6 +135,7 @@ impl Builder {
     /// # Errors
     ///
     /// As [`Builder::spawn`].
+    #[inline(always)]
     pub fn spawn_scoped<'scope, F, T>(
         self,
         scope: &'scope Scope<'scope, '_>,
@@ -143,11 +145,24 @@ impl Builder {
         F: FnOnce() -> T + Send + 'scope,
         T: Send + 'scope,
     {
+        self.start_scoped(scope, f, gort_rt::here())
+    }
+
+    fn start_scoped<'scope, F, T>(
+        self,
+        scope: &'scope Scope<'scope, '_>,
+        f: F,
+        creator: usize,
+    ) -> std::io::Result<ScopedJoinHandle<'scope, T>>
+    where
+        F: FnOnce() -> T + Send + 'scope,
+        T: Send + 'scope,
+    {
         // First, so that the task that leaves the scope is made.
         crate::boot::ensure()?;
         scope.data.running.fetch_add(1, Ordering::Relaxed);
         // SAFETY: the scope waits until the task is no more, and `f` and its result with it.
-        let inner = unsafe { self.start(f, Some(Arc::clone(&scope.data)), false) }?;
+        let inner = unsafe { self.start(f, Some(Arc::clone(&scope.data)), false, creator) }?;
         Ok(ScopedJoinHandle { inner })
     }
 }

@@ -40,7 +40,8 @@ use crate::polled::Polled;
 use crate::sync::Mutex;
 use gort_sys::context::sigframe;
 use gort_sys::raw;
-use gort_sys::types::{EventfdFlags, SaFlags, SigAction, SigSet};
+use gort_sys::types::{EventfdFlags, SaFlags, SigAction, SigHow, SigSet};
+use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd, OwnedFd};
 use std::sync::atomic::{AtomicI32, AtomicU64, Ordering};
@@ -220,6 +221,55 @@ unsafe extern "C" fn handler(signal: Signal) {
         let event = unsafe { BorrowedFd::borrow_raw(EVENT.load(Ordering::Relaxed)) };
         let _ = raw::write(event, &1u64.to_ne_bytes());
     }
+}
+
+thread_local! {
+    /// In [`starting`]: the signal mask, which a fork changes meanwhile.
+    static MASK: Cell<Option<SigSet>> = const { Cell::new(None) };
+}
+
+/// Runs `spawn`, which starts a child with another program, maybe by fork. Until that program runs the
+/// child would have our handler, which does nothing for it. So between the fork and the time when the
+/// child has put that right signals are blocked. (`posix_spawn` sees to it by itself.) On one thread,
+/// in C. Go: `runtime_BeforeFork`, `runtime_AfterForkInChild`.
+pub(crate) fn starting<R>(spawn: impl FnOnce() -> R) -> R {
+    // Only asks.
+    MASK.set(raw::rt_sigprocmask(SigHow::BLOCK, None).ok());
+    let result = spawn();
+    MASK.set(None);
+    result
+}
+
+/// Before a fork.
+pub(crate) fn before_fork() {
+    if MASK.get().is_some() {
+        let _ = raw::rt_sigprocmask(SigHow::BLOCK, Some(&SigSet::FULL));
+    }
+}
+
+/// After it, in the parent.
+pub(crate) fn after_fork() {
+    if let Some(before) = MASK.get() {
+        let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&before));
+    }
+}
+
+/// After it, in the child: what others are notified of is nothing to it. Go: `clearSignalHandlers`.
+pub(crate) fn in_child() {
+    if MASK.get().is_none() {
+        return;
+    }
+    for signal in members(SigSet::FULL) {
+        let mut now = SigAction::DEFAULT;
+        // SAFETY: only asks, and then takes a handler away.
+        unsafe {
+            let asked = raw::rt_sigaction(signal, None, Some(&mut now));
+            if asked.is_ok() && now.handler == handler as *const () as usize {
+                let _ = raw::rt_sigaction(signal, Some(&SigAction::DEFAULT), None);
+            }
+        }
+    }
+    after_fork();
 }
 
 /// Starts the goroutine that sends on, once.

@@ -10,7 +10,7 @@
 #![allow(unsafe_code)]
 
 use crate::scope::ScopeData;
-use crate::{goexit, host, panic};
+use crate::{goexit, host, panic, stack_use};
 use gort_rt::{Completed, G, PAYLOAD};
 use std::cell::UnsafeCell;
 use std::io::{self, Write};
@@ -154,6 +154,7 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         };
         // SAFETY: on the goroutine, before its first own instruction.
         unsafe { host::first_run() };
+        let measured = stack_use::begin::<F>();
         let result = catch_unwind(AssertUnwindSafe(closure)).map_err(|payload| {
             if !goexit::is_goexit(&*payload) {
                 panic::reached_the_root(&*payload);
@@ -172,6 +173,9 @@ impl<F: FnOnce() -> T, T> Task<F, T> {
         // As a thread does: whoever joins finds the destructors of thread-locals run.
         // SAFETY: on the goroutine, after its last own instruction.
         unsafe { host::exit_sequence() };
+        if measured {
+            stack_use::end();
+        }
         // The name is the task's.
         gp.clear_name();
         let more = match gp.done().complete() {

@@ -304,3 +304,54 @@ fn crawler() {
     let output = run("crawler", &[&url, "1"]);
     assert!(!output.status.success() && text(&output.stderr).contains("crawler: "), "{output:?}");
 }
+
+#[test]
+fn metrics() {
+    let program = Program::start("metrics");
+    let ask = |request: &str| {
+        let mut client = program.connect();
+        say(&client, request);
+        let mut answer = String::new();
+        client.read_to_string(&mut answer).unwrap();
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        assert!(head.contains(&format!("\r\nContent-Length: {}\r\n", body.len())), "{head}");
+        (head.lines().next().unwrap().to_owned(), body.to_owned())
+    };
+    let scrape = || {
+        let (status, body) = ask("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n");
+        assert_eq!(status, "HTTP/1.1 200 OK");
+        let value = |name: &str| {
+            let line = body.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+            line.unwrap_or_else(|| panic!("{name}: {body}")).parse::<f64>().unwrap()
+        };
+        assert_eq!(
+            value("gort_latency_seconds_bucket{le=\"+Inf\"}"),
+            value("gort_latency_seconds_count")
+        );
+        // The ring, the listener and the one that answers.
+        assert!(value("gort_goroutines") >= 12.0);
+        (value("gort_timers_fired_total"), value("gort_goroutines_created_total"))
+    };
+    let (fired, created) = scrape();
+    loop {
+        let (now, then) = scrape();
+        assert!(then > created);
+        if now > fired {
+            break;
+        }
+    }
+    assert_eq!(ask("GET / HTTP/1.0\r\n\r\n").0, "HTTP/1.1 404 Not Found");
+    assert_eq!(ask("PUT /metrics HTTP/1.1\r\n\r\n").0, "HTTP/1.1 405 Method Not Allowed");
+    // A head without an end, one that is too long, and none.
+    for head in
+        ["GET /metrics HTTP/1.1\r\n".into(), format!("GET /{}", "x".repeat(8192)), String::new()]
+    {
+        let mut client = program.connect();
+        say(&client, &head);
+        client.get_ref().shutdown(Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        let _ = client.read_to_end(&mut answer);
+        assert!(answer.is_empty());
+    }
+    scrape();
+}

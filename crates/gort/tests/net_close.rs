@@ -177,6 +177,37 @@ fn deadline_put_off() {
     });
 }
 
+/// A deadline that is set over and over, while somebody waits, does not make the timeout begin again.
+#[test]
+fn deadline_beside_a_timeout() {
+    matrix(|_| {
+        let (here, _there) = pair();
+        let here = Arc::new(here);
+        here.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let reader = Arc::clone(&here);
+        let start_of_it = Instant::now();
+        let wait = start(true, move || (&*reader).read(&mut [0; 8]));
+        let error = loop {
+            here.set_read_deadline(Some(Instant::now() + Duration::from_secs(1000))).unwrap();
+            gort::time::sleep(Duration::from_millis(1));
+            if let Ok(result) = wait.try_recv() {
+                break result.unwrap_err();
+            }
+        };
+        assert_eq!(error.kind(), ErrorKind::WouldBlock);
+        assert!(start_of_it.elapsed() >= Duration::from_millis(20));
+        // The next one begins with a timeout of its own, also if a deadline was told in between.
+        std::thread::sleep(Duration::from_millis(30));
+        here.set_read_deadline(None).unwrap();
+        let start = Instant::now();
+        assert_eq!((&*here).read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock);
+        assert!(start.elapsed() >= Duration::from_millis(20));
+        here.set_read_timeout(None).unwrap();
+        here.set_read_deadline(Some(Instant::now() + Duration::from_millis(5))).unwrap();
+        assert_eq!((&*here).read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::TimedOut);
+    });
+}
+
 /// It fails although there is something to be had; and later there is no deadline.
 #[test]
 fn deadline_in_the_past() {

@@ -107,3 +107,36 @@ fn over_and_over() {
         }
     });
 }
+
+/// One that yields all the time, with nobody to yield to, and one that waits for a descriptor.
+#[test]
+fn beside_one_that_yields() {
+    let _one = serial();
+    for procs in PROCS {
+        let _watchdog = watchdog();
+        gort::runtime::gomaxprocs(Some(procs));
+        let (mut there, here) = net::UnixStream::pair().unwrap();
+        let mut here = UnixStream::from_std(here).unwrap();
+        gort::run(|| {
+            let reads = gort::go(move || here.read_exact(&mut [0; 4]).unwrap());
+            // It waits by now.
+            for _ in 0..1000 {
+                gort::gosched();
+            }
+            let writes = std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_millis(5));
+                there.write_all(b"ping").unwrap();
+                there
+            });
+            let mut rounds = 0;
+            while !reads.is_finished() {
+                gort::gosched();
+                rounds += usize::from(writes.is_finished());
+            }
+            // With one P it is this goroutine that finds it; it looks some thousand times in a millisecond.
+            assert!(procs != 1 || rounds < 1_000_000, "{rounds}");
+            reads.join().unwrap();
+            drop(writes.join());
+        });
+    }
+}

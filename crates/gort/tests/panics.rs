@@ -299,7 +299,7 @@ fn the_policy_crash_ends_the_process() {
     assert_eq!(output.status.code(), Some(2), "{err}");
     let at = err.find("the reason").unwrap_or_else(|| panic!("{err}"));
     let trace = &err[at..];
-    assert!(trace.contains(" [bad] [running]:") && number_in(trace).is_some(), "{err}");
+    assert!(trace.contains(" [running, \"bad\"]:") && number_in(trace).is_some(), "{err}");
     assert!(trace.contains("the_culprit"), "{err}");
 }
 

@@ -294,3 +294,63 @@ fn no_descriptor_is_left() {
     }
     assert!(descriptors() < before + 500);
 }
+
+/// What comes to a child before its program runs does to it what it does to the program, although others
+/// are notified of it here.
+#[test]
+fn a_child_that_is_being_started() {
+    use gort::process::Command;
+    use std::os::unix::process::CommandExt;
+
+    static IN_FORK: AtomicUsize = AtomicUsize::new(0);
+    extern "C" fn forked() {
+        if IN_FORK.load(Ordering::Relaxed) != 0 {
+            send(Signal::TERM);
+        }
+    }
+    let output = Child::new("starting", || {
+        // Before the runtime's own.
+        // SAFETY: a handler that makes system calls.
+        assert_eq!(unsafe { libc::pthread_atfork(None, None, Some(forked)) }, 0);
+        gort::run(|| {
+            let signals = notify(&[Signal::TERM, Signal::USR1]);
+            for in_fork in [0, 1] {
+                IN_FORK.store(in_fork, Ordering::Relaxed);
+                let mut std = std::process::Command::new("true");
+                // SAFETY: system calls.
+                unsafe {
+                    std.pre_exec(move || {
+                        if in_fork == 0 {
+                            send(Signal::TERM);
+                        }
+                        Ok(())
+                    });
+                }
+                let status = Command::from(std).status().unwrap();
+                assert_eq!(status.signal(), Some(Signal::TERM.0), "{status} {in_fork}");
+            }
+            IN_FORK.store(0, Ordering::Relaxed);
+            // Its mask is ours, and ours what it was, whether it was forked or not.
+            for fork in [false, true] {
+                let mut std = std::process::Command::new("grep");
+                if fork {
+                    // SAFETY: nothing.
+                    unsafe { std.pre_exec(|| Ok(())) };
+                }
+                let mut command = Command::from(std);
+                let grep = command.args(["-q", "^SigBlk:\t0000000000000000$", "/proc/self/status"]);
+                assert!(grep.status().unwrap().success());
+            }
+            // Nothing of it was ours, and what is arrives as before.
+            nothing_in(&signals);
+            send(Signal::USR1);
+            assert_eq!(signals.recv(), Ok(Signal::USR1));
+            send(Signal::TERM);
+            assert_eq!(signals.recv(), Ok(Signal::TERM));
+        });
+    })
+    .run();
+    if !is_child() {
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+}

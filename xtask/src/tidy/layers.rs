@@ -7,9 +7,12 @@ use crate::tree::Tree;
 /// or a new dependency is a decision: it is made here and explained in ARCHITECTURE.md.
 const LAYERS: &[(&str, &[&str])] = &[
     ("gort-sys", &["bitflags", "linux-raw-sys"]),
-    ("gort-rt", &["gort-sys"]),
+    ("gort-rt", &["gimli", "gort-sys"]),
     ("gort-macros", &["proc-macro2", "quote", "syn"]),
-    ("gort", &["gort-macros", "gort-rt", "gort-sys", "libc", "lock_api"]),
+    (
+        "gort",
+        &["addr2line", "gort-macros", "gort-rt", "gort-sys", "libc", "lock_api", "rustc-demangle"],
+    ),
 ];
 
 /// The crates that do without std.

@@ -11,7 +11,7 @@
 
 use super::waitq::{Outcome, Sudog, WaitQ, Wakes};
 use crate::lock::Latch;
-use crate::prim::{AtomicU32, AtomicUsize, Ordering};
+use crate::prim::{AtomicU32, AtomicUsize, Ordering, Word};
 use core::ptr::NonNull;
 use gort_sys::context::slot;
 
@@ -34,6 +34,19 @@ pub(crate) struct Base {
     pub(crate) sendq: WaitQ,
     /// Who waits until one or the other may be possible.
     watchers: WaitQ,
+    /// Where its handles are counted, a [`Handles`]; 0 if they are not. Fixed once it has any.
+    handles: Word,
+}
+
+/// How many handles a channel has. What they hold is the address of this.
+#[derive(Debug)]
+pub struct Handles {
+    /// Those that can send.
+    pub senders: AtomicUsize,
+    /// Those that can receive.
+    pub receivers: AtomicUsize,
+    /// How many bytes are there, of what belongs to the channel.
+    pub size: usize,
 }
 
 /// The buffer does not grow. Its value is what a receive adds to the free places.
@@ -91,6 +104,7 @@ impl Base {
             recvq: WaitQ::new(),
             sendq: WaitQ::new(),
             watchers: WaitQ::new(),
+            handles: Word::new(0),
         }
     }
 
@@ -149,6 +163,16 @@ impl Base {
             Side::Receive => (self.len.look() == 0 && self.sendq.is_empty(), 0),
         };
         must && (self.flags.load(Ordering::Relaxed) & (open | CLOSED) == open)
+    }
+
+    /// Says where its handles are counted: for as long as the channel is there.
+    pub(crate) fn counted_by(&self, handles: &Handles) {
+        self.handles.set(core::ptr::from_ref(handles).expose_provenance());
+    }
+
+    /// What has been said so; an address.
+    pub(crate) fn handles(&self) -> usize {
+        self.handles.get()
     }
 
     /// The door: `locks` and the latch.

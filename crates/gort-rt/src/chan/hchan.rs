@@ -9,10 +9,10 @@
 
 #![allow(unsafe_code)]
 
-use super::base::{Base, Due, Promise, Side};
+use super::base::{Base, Due, Handles, Promise, Side};
 use super::buf::{Buf, Memory, Segment};
 use super::wait::Wait;
-use super::waitq::{Held, Outcome, Sudog, Waiter, Wakes};
+use super::waitq::{Channels, Held, Outcome, Sudog, Waiter, Wakes};
 use crate::sched::park::WaitReason;
 use core::mem::{ManuallyDrop, MaybeUninit};
 use core::ptr::NonNull;
@@ -101,6 +101,11 @@ impl<T, M: Memory> Hchan<T, M> {
         let buf = Buf::new(capacity)?;
         let base = Base::new(capacity.is_some(), capacity.unwrap_or(0));
         Some(Hchan { base, buf, capacity })
+    }
+
+    /// Says where its handles are counted: for as long as the channel is there. Before anybody else knows of it.
+    pub fn counted_by(&self, handles: &Handles) {
+        self.base.counted_by(handles);
     }
 
     /// For a [`Case`](super::Case).
@@ -227,7 +232,8 @@ impl<T, M: Memory> Hchan<T, M> {
             sudog.set_until(&waiter, item.cast(), wait);
             base.wait(Side::Send, &sudog, &mut wakes);
             let held = &[Held::by(&base.latch)];
-            match waiter.park_until(held, wakes, WaitReason::ChanSend, wait) {
+            let at = Channels::One(base);
+            match waiter.park_at(&at, held, wakes, WaitReason::ChanSend, wait) {
                 Outcome::Closed => return Err(Lacking::Closed),
                 Outcome::TimedOut => {
                     base.give_up(Side::Send, &sudog);
@@ -351,7 +357,8 @@ impl<T, M: Memory> Hchan<T, M> {
                 base.wait(Side::Receive, &sudog, &mut wakes);
             }
             let held = &[Held::by(&base.latch)];
-            match waiter.park_until(held, wakes, WaitReason::ChanReceive, wait) {
+            let at = Channels::One(base);
+            match waiter.park_at(&at, held, wakes, WaitReason::ChanReceive, wait) {
                 Outcome::Closed => return Err(Lacking::Closed),
                 Outcome::TimedOut => {
                     base.give_up(Side::Receive, &sudog);

@@ -41,11 +41,12 @@ mod select;
 mod wait;
 mod waitq;
 
-pub use base::Promise;
+pub use base::{Handles, Promise};
 pub use buf::Memory;
 pub use hchan::{AnyChannel, Hchan, Lacking, Refused};
 pub use select::{Case, Chosen, How, ready, select};
 pub use wait::Wait;
+pub(crate) use waitq::Channels;
 pub use waitq::Held;
 
 use crate::sched::park::WaitReason;

@@ -27,7 +27,7 @@
 use super::base::{Base, Promise, Side};
 use super::hchan::{AnyChannel, Channel, Found};
 use super::wait::Wait;
-use super::waitq::{Held, Outcome, Sudog, Waiter, Wakes, release};
+use super::waitq::{Channels, Held, Outcome, Sudog, Waiter, Wakes, release};
 use crate::prim::Cell;
 use crate::sched::park::WaitReason;
 use crate::sched::rand::cheaprandn;
@@ -68,7 +68,7 @@ impl<'a> Case<'a> {
         Case { channel, side, to, sudog: Sudog::new(), turn: Cell::new(0) }
     }
 
-    fn base(&self) -> Option<&'a Base> {
+    pub(super) fn base(&self) -> Option<&'a Base> {
         self.channel.map(Channel::base)
     }
 
@@ -231,7 +231,8 @@ fn wait(cases: &[Case<'_>], held: &[Held], how: How) -> Waited {
         case.sudog.set_case(&waiter, case.to, i);
         base.wait(case.side, &case.sudog, &mut wakes);
     }
-    let outcome = waiter.park_until(held, wakes, WaitReason::Select, how.wait);
+    let at = Channels::Several(cases);
+    let outcome = waiter.park_at(&at, held, wakes, WaitReason::Select, how.wait);
     let winner = waiter.winner();
     for (_, case) in cases.iter().enumerate().filter(|(i, _)| *i != winner) {
         let Some(base) = case.base() else { continue };
@@ -272,7 +273,9 @@ pub fn ready(cases: &[Case<'_>], held: &[Held], how: How) -> Option<usize> {
             case.sudog.set_case(&waiter, null_mut(), i);
             base.watch(&case.sudog);
         }
-        let outcome = waiter.park_until(held, Wakes::none(), WaitReason::Select, how.wait);
+        let at = Channels::Several(cases);
+        let wakes = Wakes::none();
+        let outcome = waiter.park_at(&at, held, wakes, WaitReason::Select, how.wait);
         for case in cases {
             let Some(base) = case.base() else { continue };
             base.enter();

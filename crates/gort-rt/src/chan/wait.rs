@@ -18,11 +18,9 @@
 
 use super::waitq::Waiter;
 use crate::obj::g::G;
-use crate::prim::{Ordering, futex_wait, futex_wait_until, nanotime};
+use crate::prim::nanotime;
 use crate::timer::alarm;
 use core::ptr::NonNull;
-use gort_sys::Errno;
-use gort_sys::types::Timespec;
 
 /// How long an operation waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,20 +79,11 @@ unsafe fn ring(gp: usize, _when: u64) {
 
 /// A thread waits until it is woken, or the time is up.
 pub(super) fn wait_thread(waiter: &Waiter, when: Option<u64>) {
-    if let Some(when) = when {
-        let time = Timespec::from_nanos(when);
-        // Acquire: pairs with the Release in `Waiter::wake`.
-        while waiter.futex.load(Ordering::Acquire) == 0 {
-            if futex_wait_until(&waiter.futex, 0, Some(&time)) == Err(Errno::ETIMEDOUT) {
-                if waiter.time_is_up() {
-                    return;
-                }
-                break;
-            }
-        }
+    if let Some(when) = when
+        && !waiter.bed.sleep_until(when)
+        && waiter.time_is_up()
+    {
+        return;
     }
-    // Acquire: as above.
-    while waiter.futex.load(Ordering::Acquire) == 0 {
-        let _ = futex_wait(&waiter.futex, 0, None);
-    }
+    waiter.bed.sleep();
 }

@@ -12,11 +12,15 @@
 
 #![allow(unsafe_code)]
 
+use super::base::Base;
+use super::select::Case;
 use super::wait::{Wait, set_alarm, wait_thread};
 use crate::lock::Latch;
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn, futex_wake};
+use crate::prim::{AtomicPtr, AtomicU32, Cell, Ordering, const_fn};
+use crate::sched::bed::Bed;
 use crate::sched::park::{WaitReason, gopark_raised, goready_raised};
+use crate::sched::waits::waiting_for;
 use crate::timer::alarm;
 use core::ptr::{NonNull, null, null_mut};
 use gort_sys::context::slot;
@@ -49,9 +53,9 @@ const TIMED_OUT: u32 = u32::MAX - 1;
 /// A party that waits: for one operation, or for several of which one is to happen.
 #[derive(Debug)]
 pub(crate) struct Waiter {
-    /// The goroutine, or none if a thread waits at `futex`.
+    /// The goroutine, or none if a thread waits in `bed`.
     gp: Option<&'static G>,
-    pub(super) futex: AtomicU32,
+    pub(super) bed: Bed,
     /// Which case of several has won: whoever changes it from [`OPEN`] goes on with that case.
     winner: AtomicU32,
     /// Written by who took the party out of the queue, read by the party when it is woken.
@@ -64,7 +68,7 @@ impl Waiter {
     pub(crate) fn new() -> Waiter {
         Waiter {
             gp: current(),
-            futex: AtomicU32::new(0),
+            bed: Bed::new(),
             winner: AtomicU32::new(OPEN),
             outcome: Cell::new(Outcome::Waiting),
         }
@@ -100,6 +104,20 @@ impl Waiter {
         self.outcome.get()
     }
 
+    /// [`park_until`](Waiter::park_until), at these channels.
+    #[inline(always)]
+    pub(crate) fn park_at(
+        &self,
+        channels: &Channels<'_>,
+        held: &[Held],
+        wakes: Wakes,
+        reason: WaitReason,
+        wait: Wait,
+    ) -> Outcome {
+        let park = || self.park_until(held, wakes, reason, wait);
+        if wait.until().is_some() { park() } else { waiting_for(channels, park) }
+    }
+
     /// Makes it the case that no other has happened in time, unless one has.
     pub(super) fn time_is_up(&self) -> bool {
         // AcqRel: see `Sudog::claim`.
@@ -126,11 +144,23 @@ impl Waiter {
         let waiter = unsafe { waiter.as_ref() };
         match waiter.gp {
             Some(gp) => goready_raised(gp),
-            None => {
-                // Release: pairs with the Acquire in `park`.
-                waiter.futex.store(1, Ordering::Release);
-                let _ = futex_wake(&waiter.futex, 1);
-            }
+            None => waiter.bed.tell(),
+        }
+    }
+}
+
+/// Where somebody waits: for those who ask what for.
+pub(crate) enum Channels<'a> {
+    One(&'a Base),
+    Several(&'a [Case<'a>]),
+}
+
+impl Channels<'_> {
+    /// Each of them.
+    pub(crate) fn each(&self, mut f: impl FnMut(&Base)) {
+        match self {
+            Channels::One(base) => f(base),
+            Channels::Several(cases) => cases.iter().filter_map(Case::base).for_each(f),
         }
     }
 }

@@ -47,6 +47,8 @@ pub(crate) enum Rank {
     Stack,
     /// Free stacks.
     StackFree,
+    /// What the watchdog has found.
+    Alarms,
     /// Memory of the runtime itself.
     Persistent,
 }

@@ -24,6 +24,7 @@ use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::obj::p::P;
 use crate::prim::{AtomicU32, Ordering};
+use crate::sched::latency;
 use crate::sched::state::{SCHED, runqput};
 use crate::sched::wake::wakep;
 use gort_sys::fd::IntoRawFd;
@@ -45,6 +46,7 @@ pub(crate) fn inject(ready: &Queue<G>, pp: Option<&'static P>) {
     let count = ready.len();
     while let Some(gp) = ready.pop_front() {
         gp.status.readied();
+        latency::queued(pp, gp);
         match pp {
             Some(pp) => runqput(pp, gp, false),
             None => SCHED.lock().globrunqput_urgent(gp),

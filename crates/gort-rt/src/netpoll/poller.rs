@@ -36,7 +36,7 @@ use crate::lock::{Mutex, Rank};
 use crate::obj::g::G;
 use crate::obj::list::Queue;
 use crate::obj::m::M;
-use crate::prim::{AtomicU32, AtomicU64, Link, Ordering, Word, set_timerslack};
+use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, Word, set_timerslack};
 use crate::sched::state::SCHED;
 use gort_sys::fd::{AsFd, IntoRawFd};
 use gort_sys::types::{
@@ -76,6 +76,9 @@ pub(crate) struct Poller {
     count: AtomicU32,
     /// When somebody has looked last.
     last: AtomicU64,
+    /// How often somebody has looked, and how many events there were.
+    polls: AtomicUsize,
+    events: AtomicUsize,
     /// Whether it is a ward. Changed while the world is stopped.
     ward: AtomicU32,
     /// The CPU that the P's M was on when it looked last, plus one.
@@ -103,6 +106,8 @@ impl Poller {
             interrupted: AtomicU32::new(0),
             count: AtomicU32::new(0),
             last: AtomicU64::new(0),
+            polls: AtomicUsize::new(0),
+            events: AtomicUsize::new(0),
             ward: AtomicU32::new(0),
             cpu: Word::new(0),
             sleeper: Link::none(),
@@ -242,6 +247,8 @@ impl Poller {
         // EINTR, or a timeout: the caller finds out what there is to do.
         let count = epoll_wait(epoll, &mut events, timeout).unwrap_or(0);
         self.last.store(nanotime(), Ordering::Relaxed);
+        self.polls.fetch_add(1, Ordering::Relaxed);
+        self.events.fetch_add(count, Ordering::Relaxed);
         for event in events.iter().take(count) {
             let (data, what) = (event.data, event.events);
             if data == BREAK {
@@ -272,6 +279,16 @@ impl Poller {
             }
         }
         count
+    }
+
+    /// How often the kernel was asked.
+    pub(crate) fn polls(&self) -> usize {
+        self.polls.load(Ordering::Relaxed)
+    }
+
+    /// How many events it had, those of the runtime's own included.
+    pub(crate) fn events(&self) -> usize {
+        self.events.load(Ordering::Relaxed)
     }
 
     /// Has the one that is in here come out. Go: `netpollBreak`.

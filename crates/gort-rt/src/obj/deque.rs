@@ -60,6 +60,11 @@ impl<T> Deque<T> {
         self.len += 1;
     }
 
+    /// The oldest, which stays.
+    pub(crate) fn front(&self) -> Option<&'static T> {
+        if self.len == 0 { None } else { self.place(0)?.get() }
+    }
+
     /// The oldest.
     #[inline]
     pub(crate) fn pop_front(&mut self) -> Option<&'static T> {

@@ -49,12 +49,18 @@ pub struct G {
     pub(crate) goid: AtomicU64,
     /// The goroutine that made it, 0 for a thread.
     pub(crate) parent: AtomicU64,
+    /// Where it was made, in whose code; 0 if that is not known. Fixed while it lives.
+    pub(crate) creator: Word,
     /// The M it is locked to, which runs nothing else.
     pub(crate) lockedm: Link<M>,
     /// How often it has been locked.
     pub(crate) lock_count: Word,
     /// Why it waits. Written by itself before it parks.
     pub(crate) waitreason: Word,
+    /// What it waits for: see `sched/waits.rs`. Written by itself around its wait.
+    pub(crate) waits_for: Word,
+    /// Since when, by [`clock::coarse`](crate::sched::clock::coarse). Written by itself before it parks.
+    pub(crate) waitsince: Word,
     /// Where its stack ends and begins, below and above all it can use; set when it gets it.
     pub(crate) stack_lo: Word,
     pub(crate) stack_hi: Word,
@@ -63,11 +69,17 @@ pub struct G {
     /// Where it called the kernel or C: for traces. Written by itself, 0 outside.
     pub(crate) syscallpc: Word,
     pub(crate) syscallsp: Word,
+    /// The frame pointer there.
+    pub(crate) syscallbp: Word,
     /// The number of that call, plus one; 0 for C.
     pub(crate) syscallnr: Word,
+    /// Since when it has been runnable, if it is and somebody wants to know (`sched/latency.rs`); else 0.
+    pub(crate) runnable_since: Word,
+    /// Its number, if the watchdog has said that it runs on, and it still does. sysmon's.
+    pub(crate) barked: Word,
     /// The number, plus one, of the last call that took so long that the P was taken.
     pub(crate) slowcall: Word,
-    /// Bits of what kind it is. Fixed while it lives.
+    /// Bits of what kind it is. Fixed while it lives, but for [`TIMED`].
     pub(crate) kind: Word,
     /// Its name, if it has one: address and length of text that lives as long as it runs.
     pub(crate) name: Word,
@@ -100,6 +112,8 @@ unsafe impl Sync for Payload {}
 
 /// [`G::kind`]: it uses its thread's TLS block instead of its own.
 pub(crate) const SHARED_TLS: usize = 1;
+/// [`G::kind`]: it is runnable, and whoever runs it looks at `runnable_since`.
+pub(crate) const TIMED: usize = 2;
 
 impl G {
     pub(crate) const fn new() -> G {
@@ -116,15 +130,21 @@ impl G {
             data: Word::new(0),
             goid: AtomicU64::new(0),
             parent: AtomicU64::new(0),
+            creator: Word::new(0),
             lockedm: Link::none(),
             lock_count: Word::new(0),
             waitreason: Word::new(0),
+            waits_for: Word::new(0),
+            waitsince: Word::new(0),
             stack_lo: Word::new(0),
             stack_hi: Word::new(0),
             syscalltick: Word::new(0),
             syscallpc: Word::new(0),
             syscallsp: Word::new(0),
+            syscallbp: Word::new(0),
             syscallnr: Word::new(0),
+            runnable_since: Word::new(0),
+            barked: Word::new(0),
             slowcall: Word::new(0),
             kind: Word::new(0),
             name: Word::new(0),
@@ -163,6 +183,12 @@ impl G {
     #[inline]
     pub fn id(&self) -> u64 {
         self.goid.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has thread-local storage of its own, and no stamp: it can be switched to as it is.
+    #[inline(always)]
+    pub(crate) fn is_plain(&self) -> bool {
+        self.kind.get() == 0
     }
 
     #[inline(always)]
@@ -258,6 +284,12 @@ pub(crate) unsafe fn setg_at(fs: usize, gp: &'static G) {
 #[inline(always)]
 pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
+}
+
+/// The number of the goroutine that this runs on, or 0.
+#[inline(always)]
+pub(crate) fn id_here() -> u64 {
+    getg().map_or(0, G::id)
 }
 
 /// The thread pointer of the thread that this runs on, if a goroutine's own is set in its place: on

@@ -129,6 +129,11 @@ impl<T: Linked> Queue<T> {
         self.len.set(self.len.get() + 1);
     }
 
+    /// The oldest, which stays.
+    pub(crate) fn front(&self) -> Option<&'static T> {
+        self.head.get()
+    }
+
     pub(crate) fn pop_front(&self) -> Option<&'static T> {
         let item = self.head.get()?;
         self.head.set(item.link().take());

@@ -5,6 +5,8 @@ use super::hold::Hold;
 use super::p::P;
 use crate::lock::Note;
 use crate::prim::{AtomicI32, AtomicU32, AtomicU64, Link, Word};
+use crate::sched::watchdog::Stretch;
+use crate::traceback::freeze::Freeze;
 
 /// A thread of the runtime.
 ///
@@ -54,6 +56,8 @@ pub(crate) struct M {
     pub(crate) hog: AtomicU64,
     /// Whether somebody has sent it the signal that pre-empts, and it has not come yet.
     pub(crate) signalled: AtomicU32,
+    /// How it is held where it is (`traceback/freeze.rs`).
+    pub(crate) freeze: Freeze,
     /// Whether it is in the list of those without a P, and the next there (`sched/retake.rs`).
     pub(crate) astray: Word,
     pub(crate) astraylink: Link<M>,
@@ -64,6 +68,8 @@ pub(crate) struct M {
     pub(crate) look_at: Word,
     pub(crate) patience: Word,
     pub(crate) cpu_seen: Word,
+    /// What the watchdog has seen of it.
+    pub(crate) stretch: Stretch,
 }
 
 impl M {
@@ -90,12 +96,14 @@ impl M {
             sigmask: AtomicU64::new(0),
             hog: AtomicU64::new(0),
             signalled: AtomicU32::new(0),
+            freeze: Freeze::new(),
             astray: Word::new(0),
             astraylink: Link::none(),
             watches: Link::none(),
             look_at: Word::new(0),
             patience: Word::new(0),
             cpu_seen: Word::new(0),
+            stretch: Stretch::none(),
         }
     }
 

@@ -5,7 +5,9 @@ use super::list::Stack;
 use super::m::M;
 use crate::netpoll::poller::Poller;
 use crate::prim::{AtomicU32, Link, Ordering, Word};
+use crate::sched::latency::Tally;
 use crate::sched::runq::RunQueue;
+use crate::sched::watchdog::Starving;
 use crate::stack::SlotCache;
 use crate::timer::{Timer, Timers};
 
@@ -63,8 +65,12 @@ pub(crate) struct P {
     pub(crate) poller: Poller,
     /// What sysmon has seen here.
     pub(crate) seen: Seen,
+    /// What the watchdog has seen of its queue.
+    pub(crate) starving: Starving,
     /// Its timers. They have a lock of their own.
     pub(crate) timers: Timers,
+    /// For how long those goroutines had waited that it has run.
+    pub(crate) latency: Tally,
 }
 
 /// What sysmon has seen of a P, and when. Written by sysmon only.
@@ -124,7 +130,9 @@ impl P {
             timer_news: Word::new(0),
             poller: Poller::new(),
             seen: Seen::nothing(),
+            starving: Starving::nobody(),
             timers: Timers::new(),
+            latency: Tally::new(),
         }
     }
 

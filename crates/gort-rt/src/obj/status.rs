@@ -48,7 +48,17 @@ impl StatusWord {
     }
 
     pub(crate) fn get(&self) -> Status {
-        match self.0.load(Ordering::Relaxed) {
+        StatusWord::named(self.0.load(Ordering::Relaxed))
+    }
+
+    /// The state, read before whatever is read after it.
+    pub(crate) fn acquire(&self) -> Status {
+        // Acquire: pairs with the Release in `change`.
+        StatusWord::named(self.0.load(Ordering::Acquire))
+    }
+
+    fn named(value: u32) -> Status {
+        match value {
             0 => Status::Idle,
             1 => Status::Runnable,
             2 => Status::Running,
@@ -63,7 +73,8 @@ impl StatusWord {
         if cfg!(debug_assertions) && self.get() != from {
             self.wrong(from, to);
         }
-        self.0.store(to as u32, Ordering::Relaxed);
+        // Release: pairs with the Acquire in `acquire`, for who looks at goroutines that are not his.
+        self.0.store(to as u32, Ordering::Release);
     }
 
     #[cold]

@@ -55,6 +55,7 @@ use crate::prim::{AtomicUsize, Ordering, Word, slot};
 use crate::throw::{Say, throw, throw_with};
 use core::ffi::c_void;
 use core::sync::atomic::compiler_fence;
+use gort_sys::context::slot::Here;
 use gort_sys::context::switch;
 
 /// What [`cgocall`] calls.
@@ -176,7 +177,7 @@ struct Call {
     gp: &'static G,
     /// The call that it comes out of.
     call: usize,
-    from: (usize, usize),
+    from: Here,
     foreign: bool,
 }
 
@@ -194,7 +195,7 @@ pub(super) unsafe fn come_back(
 ) {
     check_stack(mp, gp);
     let (outer, g0_sp, sp) = (slot::current(), mp.g0_sp.get(), gp.sp.get());
-    let from = (gp.syscallpc.get(), gp.syscallsp.get());
+    let from = Here { pc: gp.syscallpc.get(), sp: gp.syscallsp.get(), bp: gp.syscallbp.get() };
     let call = Call { f, arg, mp, gp, call: gp.syscallnr.get(), from, foreign };
     lockm::tie(gp, mp);
     // SAFETY: nobody is on the goroutine's stack below where it has called C.
@@ -240,7 +241,7 @@ fn count(mp: &'static M, ours: impl Fn(&'static P) -> &'static Word, all: &Atomi
 
 /// The scheduler is about to work below this frame.
 fn check_stack(mp: &'static M, gp: &'static G) {
-    let here = slot::here().1;
+    let here = slot::here().sp;
     if sigstack::contains(mp, here) {
         throw("a callback in a signal handler");
     }

@@ -6,7 +6,7 @@
 //!
 //! # Protocol
 //!
-//! One word. It is 0 until somebody waits, then says who: a parked goroutine, a thread in a futex,
+//! One word. It is 0 until somebody waits, then says who: a parked goroutine, a thread in its bed,
 //! or an opaque pointer of the caller's (a waker). [`Completion::complete`] swaps in `DONE` and
 //! wakes whoever was there; whoever comes later finds `DONE` and does not wait. A goroutine enters
 //! itself only when it is off its stack (the commit of its park), so the completer can ready it at
@@ -27,11 +27,12 @@
 
 use super::park::{WaitReason, gopark, goready};
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicU32, AtomicUsize, Ordering, const_fn, futex_wait, futex_wake};
+use crate::prim::{AtomicUsize, Ordering, const_fn};
+use crate::sched::bed::Bed;
 
 const NOBODY: usize = 0;
 const DONE: usize = 1;
-/// A thread waits at `futex`.
+/// A thread waits in `bed`.
 const THREAD: usize = 2;
 /// Bits of a pointer's low end that say whose it is.
 const GOROUTINE: usize = 3;
@@ -46,7 +47,7 @@ const BURIED: usize = 6;
 #[derive(Debug, Default)]
 pub struct Completion {
     word: AtomicUsize,
-    futex: AtomicU32,
+    bed: Bed,
 }
 
 /// What [`Completion::complete`] leaves to be done.
@@ -81,14 +82,14 @@ impl Completion {
     const_fn! {
         /// Not yet done, nobody waiting.
         pub const fn new() -> Completion {
-            Completion { word: AtomicUsize::new(NOBODY), futex: AtomicU32::new(0) }
+            Completion { word: AtomicUsize::new(NOBODY), bed: Bed::new() }
         }
     }
 
     /// As new. By whoever has it alone.
     pub(crate) fn reset(&self) {
         self.word.store(NOBODY, Ordering::Relaxed);
-        self.futex.store(0, Ordering::Relaxed);
+        self.bed.make();
     }
 
     /// Whether it is done. What was written before [`complete`](Completion::complete) can be read
@@ -118,10 +119,7 @@ impl Completion {
                 // SAFETY: see the module; Gs are never freed.
                 goready(unsafe { &*gp });
             }
-            THREAD => {
-                self.futex.store(1, Ordering::Release);
-                let _ = futex_wake(&self.futex, 1);
-            }
+            THREAD => self.bed.tell(),
             WAKER => return Completed::Wake(waiter & !KIND),
             DETACHED => {
                 self.word.store(DETACHED, Ordering::Relaxed);
@@ -172,10 +170,7 @@ impl Completion {
         if current().is_some() {
             gopark(commit, core::ptr::from_ref(self).expose_provenance(), WaitReason::Join);
         } else if self.enter(NOBODY, THREAD) {
-            // Acquire: pairs with the store in `complete`.
-            while self.futex.load(Ordering::Acquire) == 0 {
-                let _ = futex_wait(&self.futex, 0, None);
-            }
+            self.bed.sleep();
         }
         // Relaxed: the wait has the ordering already, in builds without this line too.
         debug_assert!(is_over(self.word.load(Ordering::Relaxed)));

@@ -71,7 +71,7 @@ pub(crate) fn starve(gp: &'static G) {
     let starved = lists.starved.len();
     SCHED.nstarved.store(starved, Ordering::Relaxed);
     // Under the lock, for those in the list stay there.
-    let alone = starved >= super::boot::numgoroutine();
+    let alone = starved >= super::figures::numgoroutine();
     let idle: usize = lists.pidle.iter().map(|pp| pp.slots.clear()).sum();
     drop(lists);
     match stack::count_free(gp.shares_tls()) + idle {

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use super::latency;
 use super::state::{SCHED, runqput};
 use super::wake::wakep;
 use crate::obj::g::G;
@@ -61,6 +62,7 @@ pub(crate) fn fire(timers: &Timers, pp: Option<&'static P>, now: u64) -> usize {
 /// of the queue.
 fn ready(gp: &'static G, pp: Option<&'static P>, first: bool) {
     gp.status.readied();
+    latency::queued(pp, gp);
     match pp {
         Some(pp) => runqput(pp, gp, first),
         None => SCHED.lock().globrunqput_urgent(gp),

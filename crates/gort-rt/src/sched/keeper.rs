@@ -40,6 +40,7 @@
 //!
 //! Modelled by loom in `tests/loom_keeper.rs`.
 
+use super::deadlock;
 use super::fire::fire_all;
 use super::state::{Lists, SCHED};
 use super::sysmon;
@@ -317,9 +318,11 @@ pub(crate) fn stopm(mp: &'static M) {
                 mexit(mp);
             }
             lists.midle.push(mp);
+            deadlock::rested(&lists);
             drop(lists);
             return sleep(mp);
         }
+        deadlock::rested(&lists);
         drop(lists);
         match doze(mp, until, watched) {
             Dozed::Owner => return,

@@ -1,5 +1,6 @@
 //! A goroutine locked to its thread. Go: `LockOSThread`, `stoplockedm`, `startlockedm`.
 
+use super::deadlock;
 use super::state::SCHED;
 use super::wake::handoffp;
 use super::worker::{releasep, sleep, stopm};
@@ -49,7 +50,10 @@ pub(super) fn untie(gp: &'static G, mp: &'static M) {
 
 /// `mp`'s goroutine does not run: gives the P away and sleeps until somebody has found it runnable.
 pub(super) fn stoplockedm(mp: &'static M) {
-    SCHED.lock().mlocked += 1;
+    let mut lists = SCHED.lock();
+    lists.mlocked += 1;
+    deadlock::rested(&lists);
+    drop(lists);
     if mp.p.get().is_some() {
         handoffp(releasep(mp));
     }

@@ -38,16 +38,24 @@
 //! of one. A status compare-and-swap at each transition: the queue that hands a goroutine over
 //! orders the stores already (`obj/status.rs`).
 
+pub(crate) mod bed;
 pub(crate) mod boot;
+pub(crate) mod census;
 pub(crate) mod cgo;
+pub(crate) mod clock;
 pub(crate) mod completion;
+pub(crate) mod counts;
+pub(crate) mod deadlock;
 pub(crate) mod door;
 mod eager;
+pub(crate) mod errand;
 pub(crate) mod exit;
+pub(crate) mod figures;
 pub(crate) mod find;
 pub(crate) mod fire;
 pub(crate) mod foreign;
 pub(crate) mod keeper;
+pub(crate) mod latency;
 pub(crate) mod lockm;
 pub(crate) mod own;
 pub(crate) mod park;
@@ -57,6 +65,7 @@ pub(crate) mod preempt;
 pub(crate) mod rand;
 pub(crate) mod retake;
 pub(crate) mod runq;
+pub(crate) mod schedtrace;
 pub(crate) mod sigstack;
 pub(crate) mod spawn;
 pub(crate) mod spin;
@@ -68,5 +77,7 @@ pub(crate) mod template;
 pub(crate) mod thread;
 pub(crate) mod thread_state;
 pub(crate) mod threads;
+pub(crate) mod waits;
 pub(crate) mod wake;
+pub(crate) mod watchdog;
 pub(crate) mod worker;

@@ -11,7 +11,7 @@
 use super::find::{Turn, turn};
 use super::fire::is_due;
 use super::state::{SCHED, runqput};
-use super::{door, exit, preempt, spawn, sysmon, wake, worker};
+use super::{clock, door, exit, latency, preempt, spawn, sysmon, wake, worker};
 use crate::host;
 use crate::obj::g::{G, current};
 use crate::obj::m::{self, M};
@@ -77,6 +77,65 @@ pub enum WaitReason {
     Future,
 }
 
+impl WaitReason {
+    /// What dumps call it: Go's words, where Go has it. Go: `waitReasonStrings`.
+    pub fn text(self) -> &'static str {
+        match self {
+            WaitReason::Join => "join",
+            WaitReason::Park => "park",
+            WaitReason::MutexLock => "sync.Mutex.Lock",
+            WaitReason::RwMutexRLock => "sync.RWMutex.RLock",
+            WaitReason::RwMutexLock => "sync.RWMutex.Lock",
+            WaitReason::CondWait => "sync.Cond.Wait",
+            WaitReason::WaitGroupWait => "sync.WaitGroup.Wait",
+            WaitReason::Semaphore => "semacquire",
+            WaitReason::OnceDo => "sync.Once.Do",
+            WaitReason::ChanSend => "chan send",
+            WaitReason::ChanReceive => "chan receive",
+            WaitReason::Select => "select",
+            WaitReason::Never => "select (no cases)",
+            WaitReason::ThreadLimit => "thread limit",
+            WaitReason::Sleep => "sleep",
+            WaitReason::IoWait => "IO wait",
+            WaitReason::Future => "future",
+        }
+    }
+
+    /// All of them, in their order.
+    const ALL: [WaitReason; 17] = [
+        WaitReason::Join,
+        WaitReason::Park,
+        WaitReason::MutexLock,
+        WaitReason::RwMutexRLock,
+        WaitReason::RwMutexLock,
+        WaitReason::CondWait,
+        WaitReason::WaitGroupWait,
+        WaitReason::Semaphore,
+        WaitReason::OnceDo,
+        WaitReason::ChanSend,
+        WaitReason::ChanReceive,
+        WaitReason::Select,
+        WaitReason::Never,
+        WaitReason::ThreadLimit,
+        WaitReason::Sleep,
+        WaitReason::IoWait,
+        WaitReason::Future,
+    ];
+
+    /// The one with this number.
+    pub(crate) fn of(number: usize) -> Option<WaitReason> {
+        WaitReason::ALL.get(number.wrapping_sub(1)).copied()
+    }
+}
+
+const _: () = {
+    let mut i = 0;
+    while i < WaitReason::ALL.len() {
+        assert!(WaitReason::ALL[i] as usize == i + 1);
+        i += 1;
+    }
+};
+
 /// The goroutine this runs on; it is one.
 fn here() -> &'static G {
     match current() {
@@ -93,8 +152,14 @@ pub fn gosched() {
         return;
     };
     let pp = door::open(gp);
-    if SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty() {
+    let anybody =
+        SCHED.runqsize.load(Ordering::Relaxed) != 0 || SCHED.stopping() || !pp.runq.is_empty();
+    // sysmon leaves it to who goes from round to round to look for events.
+    if anybody || turn(pp) == Some(Turn::Events) {
         leave(gp, YIELD, 0);
+    } else {
+        // A round of its own: who yields all the time is no hog, though nobody else is there.
+        pp.schedtick.bump();
     }
     slot::unlock();
 }
@@ -115,6 +180,7 @@ pub fn gopark(commit: Commit, arg: usize, reason: WaitReason) {
 pub(crate) fn gopark_raised(commit: Commit, arg: usize, reason: WaitReason) {
     let gp = here();
     gp.waitreason.set(reason as usize);
+    gp.waitsince.set(clock::coarse() as usize);
     match gp.mp().p.held() {
         Ok(Some(_)) => leave(gp, commit as *const () as usize, arg),
         _ => leave_without_p(gp, commit as *const () as usize, arg),
@@ -136,6 +202,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
     gp.status.readied();
     match m::current().and_then(|mp| mp.p.held().ok().flatten()) {
         Some(pp) => {
+            latency::queued(Some(pp), gp);
             let tick = pp.schedtick.get();
             pp.readied.set(tick);
             runqput(pp, gp, true);
@@ -147,6 +214,7 @@ pub(crate) fn goready_raised(gp: &'static G) {
             }
         }
         None => {
+            latency::queued(None, gp);
             SCHED.lock().globrunqput_urgent(gp);
             preempt::make_room_from_outside();
         }
@@ -173,6 +241,17 @@ fn end() -> ! {
 #[cold]
 pub(crate) fn gopreempt(gp: &'static G) {
     leave(gp, PREEMPT, 0);
+}
+
+/// Whether `gp`, when it last stopped running, did so because it was interrupted.
+pub(super) fn was_interrupted(gp: &'static G) -> bool {
+    let hogs = gp.after_arg.get() == 0;
+    gp.after.get() == PREEMPT || gp.after.get() == REQUEUE && hogs
+}
+
+/// `gp` was interrupted, and goes on at once.
+pub(super) fn interrupted(gp: &'static G) {
+    gp.after.set(PREEMPT);
 }
 
 /// `gp`, inside a door, lets the others of its P go first.
@@ -281,7 +360,7 @@ fn next_here(mp: &'static M, pp: &'static P, from: &'static G) -> Option<&'stati
     };
     if next.lockedm.is_none()
         && (next.sp.get() != 0 || spawn::attach_warm(pp, next))
-        && !next.shares_tls()
+        && (next.is_plain() || latency::noted(pp, next))
     {
         return Some(next);
     }
@@ -294,17 +373,20 @@ pub(crate) fn finish(mp: &'static M, gp: &'static G) {
     match gp.after.get() {
         YIELD => {
             gp.status.yielded();
+            latency::queued(Some(mp.pp()), gp);
             runqput(mp.pp(), gp, false);
             wake_another();
         }
         EXIT => exit::gdestroy(mp.pp(), gp),
         PREEMPT => {
             gp.status.yielded();
+            latency::queued(mp.p.get(), gp);
             SCHED.lock().hogput(gp);
             wake_another();
         }
         REQUEUE => {
             gp.status.requeued();
+            latency::queued(None, gp);
             if gp.after_arg.get() == 0 {
                 SCHED.lock().hogput(gp);
                 return wake::wakep();

@@ -13,7 +13,7 @@
 //! |-|-|-|
 //! | `NIL` | nobody waits, nobody has been told | who waits; who tells, to `TOLD` |
 //! | `TOLD` | told, once or more | who wants to wait, to `NIL`, without waiting |
-//! | `THREAD` | an ordinary thread sleeps at `futex` | who tells, to `TOLD` |
+//! | `THREAD` | an ordinary thread sleeps in `bed` | who tells, to `TOLD` |
 //! | a goroutine | it is parked | as above |
 //!
 //! Whoever swaps `TOLD` in has who waited, and wakes it. A goroutine enters itself when it is off its stack
@@ -28,7 +28,8 @@
 #![allow(unsafe_code)]
 
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicU32, AtomicUsize, Ordering, const_fn, futex_wait, futex_wake};
+use crate::prim::{AtomicU32, AtomicUsize, Ordering, const_fn};
+use crate::sched::bed::Bed;
 use crate::sched::park::{WaitReason, gopark, goready};
 
 const NIL: usize = 0;
@@ -39,8 +40,8 @@ const THREAD: usize = 2;
 #[derive(Debug, Default)]
 pub struct Parker {
     word: AtomicUsize,
-    /// Not 0 when the thread that waits is to go on.
-    futex: AtomicU32,
+    /// Where a thread waits.
+    bed: Bed,
     /// Not 0 while somebody has it. Written by its goroutine, or by who has it alone.
     lent: AtomicU32,
 }
@@ -51,7 +52,7 @@ impl Parker {
         pub const fn new() -> Parker {
             Parker {
                 word: AtomicUsize::new(NIL),
-                futex: AtomicU32::new(0),
+                bed: Bed::new(),
                 lent: AtomicU32::new(0),
             }
         }
@@ -93,19 +94,17 @@ impl Parker {
             gopark(commit, at, WaitReason::Future);
             return true;
         }
-        self.futex.store(0, Ordering::Relaxed);
+        self.bed.make();
         if !self.enter(THREAD) {
             return false;
         }
-        while self.futex.load(Ordering::Relaxed) == 0 {
-            let _ = futex_wait(&self.futex, 0, None);
-        }
+        self.bed.sleep();
         true
     }
 
     /// Whether who waits has entered: it has not been told before.
     fn enter(&self, who: usize) -> bool {
-        // Release: the goroutine's state, or the futex, is what who tells it sees.
+        // Release: the goroutine's state, or the bed, is what who tells it sees.
         self.word.compare_exchange(NIL, who, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
@@ -114,11 +113,7 @@ impl Parker {
         // Release: what was written before is seen by who is told. Acquire: takes over who waits.
         match self.word.swap(TOLD, Ordering::AcqRel) {
             NIL | TOLD => {}
-            THREAD => {
-                // Relaxed: the two swaps of the word are in order, for this one has found the thread.
-                self.futex.store(1, Ordering::Relaxed);
-                let _ = futex_wake(&self.futex, 1);
-            }
+            THREAD => self.bed.tell(),
             gp => {
                 // SAFETY: a goroutine that is parked here, and ours now; Gs are never freed.
                 goready(unsafe { &*core::ptr::with_exposed_provenance::<G>(gp) });

@@ -206,8 +206,10 @@ pub(crate) fn make_room_from_outside() {
 pub fn on_signal(frame: &mut SignalFrame) -> bool {
     let Some(gp) = getg() else { return false };
     let Some(mp) = gp.m.get() else { return false };
-    let own = mp.signalled.swap(0, Ordering::Relaxed) != 0;
-    if slot::locks() != 0
+    let own = (mp.signalled.swap(0, Ordering::Relaxed) != 0)
+        | mp.freeze.answer(core::ptr::from_mut(frame).expose_provenance());
+    if ENABLED.load(Ordering::Relaxed) == 0
+        || slot::locks() != 0
         || gp.is_g0()
         || gp.shares_tls()
         || gp.status.get() != Status::Running
@@ -240,6 +242,7 @@ extern "C" fn async_preempt2(_: &mut Saved) {
         Ok(Some(pp)) if pp.preempt.get() != pp.schedtick.get() => park::stand_back(gp),
         Ok(_) => park::gopreempt(gp),
         Err(Taken) => {
+            park::interrupted(gp);
             door::regain(gp, door::Line::Hogs);
         }
     }

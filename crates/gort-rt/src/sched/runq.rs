@@ -92,6 +92,25 @@ impl<T> RunQueue<T> {
             + usize::from(!self.next.load(Ordering::Relaxed).is_null())
     }
 
+    /// The oldest item of the ring, or one that was it just now. By anybody.
+    pub(crate) fn oldest(&self) -> Option<&'static T> {
+        // Acquire: with other takers, and with `put`'s Release: see `grab`.
+        let head = self.head.load(Ordering::Acquire);
+        if head == self.tail.load(Ordering::Acquire) {
+            return None;
+        }
+        // SAFETY: places hold what `ptr` made, or null; nothing is ever freed.
+        unsafe { item(self.place(head).load(Ordering::Relaxed)) }
+    }
+
+    /// The item in front, or one that was it just now. By anybody.
+    pub(crate) fn next_hint(&self) -> Option<&'static T> {
+        // Acquire: with `put_next`.
+        let next = self.next.load(Ordering::Acquire);
+        // SAFETY: `next` holds what `ptr` made, or null; nothing is ever freed.
+        unsafe { item(next) }
+    }
+
     /// What is in front, to compare with.
     pub(crate) fn next(&self) -> *const T {
         self.next.load(Ordering::Relaxed)

@@ -65,6 +65,14 @@ pub(super) fn remove(mp: &'static M) {
 
 /// Whether `sp` is on `mp`'s signal stack: this is a handler.
 pub(super) fn contains(mp: &'static M, sp: usize) -> bool {
-    let base = mp.sigstack.get();
-    base != 0 && (base..=base + LEN).contains(&sp)
+    let (lo, hi) = bounds(mp);
+    lo != 0 && (lo..=hi).contains(&sp)
+}
+
+/// `mp`'s signal stack, from the lowest address to one past the highest; zeros if it has none.
+pub(crate) fn bounds(mp: &'static M) -> (usize, usize) {
+    match mp.sigstack.get() {
+        0 => (0, 0),
+        base => (base, base + LEN),
+    }
 }

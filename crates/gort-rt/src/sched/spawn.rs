@@ -11,11 +11,11 @@
 
 #![allow(unsafe_code)]
 
-use super::door;
 use super::park::gostart;
 use super::state::{SCHED, runqput};
 use super::syscall::reentersyscall;
 use super::wake::wakep;
+use super::{door, latency};
 use crate::host;
 use crate::lock::{Mutex, Rank};
 use crate::obj::deque::Deque;
@@ -51,6 +51,8 @@ pub struct Spawn {
     pub name: (usize, usize),
     /// It uses the TLS block of whatever thread it runs on.
     pub shared_tls: bool,
+    /// Where in the program it was asked for, for traces ([`here`](crate::here)); 0 if that is not known.
+    pub creator: usize,
 }
 
 /// Makes a goroutine and puts it in front of the caller's P's queue (at the end of the global one
@@ -106,6 +108,7 @@ fn make(pp: Option<&'static P>, spawn: &Spawn) -> Result<&'static G, Errno> {
     gp.entry.set(spawn.entry as *const () as usize);
     gp.name.set(spawn.name.0);
     gp.name_len.set(spawn.name.1);
+    gp.creator.set(spawn.creator);
     gp.kind.set(if spawn.shared_tls { SHARED_TLS } else { 0 });
     gp.parent.store(current().map_or(0, G::id), Ordering::Relaxed);
     gp.goid.store(next_id(pp) as u64, Ordering::Relaxed);
@@ -117,11 +120,11 @@ fn submit(pp: Option<&'static P>, gp: &'static G) {
     gp.status.made();
     match pp {
         Some(pp) => {
-            pp.spawned.bump();
+            latency::drawn_by(pp.spawned.bump(), gp);
             runqput(pp, gp, true);
         }
         None => {
-            SCHED.spawned.fetch_add(1, Ordering::Relaxed);
+            latency::drawn_by(SCHED.spawned.fetch_add(1, Ordering::Relaxed), gp);
             SCHED.lock().globrunqput(gp);
         }
     }
@@ -243,7 +246,7 @@ fn link_all(first: &'static G, others: &'static [G]) {
     }
     let _lists = SCHED.lock();
     last.alllink.set(SCHED.allg.get());
-    SCHED.allg.set(Some(first));
+    SCHED.allg.publish(first);
 }
 
 /// A slot for a stack of a size of its own.
@@ -265,6 +268,8 @@ pub(super) fn adopt(stack: Option<usize>) -> Result<&'static G, Errno> {
     let gp = gfget(None).inspect_err(|_| stack::put_global(slot))?;
     gp.slowcall.set(0);
     gp.name.set(0);
+    gp.creator.set(0);
+    gp.entry.set(0);
     gp.kind.set(SHARED_TLS);
     gp.parent.store(0, Ordering::Relaxed);
     gp.goid.store(next_id(None) as u64, Ordering::Relaxed);
@@ -272,7 +277,7 @@ pub(super) fn adopt(stack: Option<usize>) -> Result<&'static G, Errno> {
     gp.status.made();
     gp.status.execute();
     gp.sp.set(gp.stack_hi.get());
-    reentersyscall(gp, 0, (slot::here().0, gp.stack_hi.get()));
+    reentersyscall(gp, 0, slot::Here { sp: gp.stack_hi.get(), ..slot::here() });
     Ok(gp)
 }
 
@@ -330,6 +335,7 @@ fn settle(gp: &'static G, slot: &'static Slot) {
     let room = slot.room();
     gp.stack_lo.set(room.lo + room.guard);
     gp.stack_hi.set(top);
+    stack::renew(room.lo + room.guard, top);
     // SAFETY: the top of a stack that nobody is on.
     gp.sp.set(unsafe { switch::prepare(top, gostart) });
 }

@@ -40,19 +40,36 @@ const LOOK: u64 = 20_000;
 /// `ENOMEM` when there is no memory for more; nothing has changed then.
 pub fn gomaxprocs(count: usize) -> Result<usize, Errno> {
     let count = count.clamp(1, MAX_PROCS);
+    exclusively(|mp| {
+        let before = SCHED.procs();
+        if count == before {
+            return Ok(before);
+        }
+        stop(mp);
+        let result = procresize(count).map(|()| before);
+        start(mp);
+        result
+    })
+}
+
+/// Does `work` while the world is stopped. Waits (G, or the thread) until nobody is inside the runtime.
+/// `work` neither parks nor allocates. Go: `stopTheWorld`, `startTheWorld`.
+pub(crate) fn stop_the_world(work: impl FnOnce()) {
+    exclusively(|mp| {
+        stop(mp);
+        work();
+        start(mp);
+    });
+}
+
+/// Does `work`, with the caller's M if that has a P, as the only one who may stop the world.
+fn exclusively<R>(work: impl FnOnce(Option<&'static M>) -> R) -> R {
     // Acquire: pairs with the Release below.
     while WORLD.compare_exchange(0, 1, Ordering::Acquire, Ordering::Relaxed).is_err() {
         super::park::gosched();
     }
     door::open_anywhere();
-    let before = SCHED.procs();
-    let mut result = Ok(before);
-    if count != before {
-        let mp = m::current().filter(|mp| mp.p.get().is_some());
-        stop(mp);
-        result = procresize(count).map(|()| before);
-        start(mp);
-    }
+    let result = work(m::current().filter(|mp| mp.p.get().is_some()));
     // Release: pairs with the Acquire above.
     WORLD.store(0, Ordering::Release);
     slot::unlock();
@@ -94,8 +111,10 @@ fn stop(mp: Option<&'static M>) {
 /// `pp` has stopped. Under the lock.
 pub(super) fn stopped(lists: &mut Lists, pp: &'static P) {
     pp.set_status(PStatus::Stopped);
-    lists.stopwait -= 1;
-    if lists.stopwait == 0 {
+    // Nobody waits for it in a process that is dying (`traceback/dying.rs`).
+    let Some(left) = lists.stopwait.checked_sub(1) else { return };
+    lists.stopwait = left;
+    if left == 0 {
         SCHED.stopnote.wakeup();
     }
 }

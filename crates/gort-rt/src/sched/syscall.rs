@@ -38,6 +38,7 @@ use crate::obj::p::PStatus;
 use crate::obj::status::Status;
 use crate::prim::slot;
 use crate::throw::throw;
+use gort_sys::context::slot::Here;
 use gort_sys::vdso::nanotime;
 use gort_sys::{Entry, Regs};
 
@@ -59,15 +60,16 @@ pub(crate) fn entersyscall(gp: &'static G, call: usize) {
 
 /// [`entersyscall`] at another place of the stack. Go: `reentersyscall`.
 #[inline(always)]
-pub(crate) fn reentersyscall(gp: &'static G, call: usize, (pc, sp): (usize, usize)) {
+pub(crate) fn reentersyscall(gp: &'static G, call: usize, here: Here) {
     gp.syscallnr.set(call);
-    gp.syscallpc.set(pc);
-    gp.syscallsp.set(sp);
+    gp.syscallpc.set(here.pc);
+    gp.syscallsp.set(here.sp);
+    gp.syscallbp.set(here.bp);
     gp.status.entersyscall();
 }
 
 /// [`entersyscall`] for a call that will wait: the P goes to others now. Go: `entersyscallblock`.
-pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize)) {
+pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: Here) {
     let pp = door::open(gp);
     reentersyscall(gp, call, here);
     let mp = gp.mp();
@@ -86,7 +88,7 @@ pub(crate) fn entersyscallblock(gp: &'static G, call: usize, here: (usize, usize
 pub(crate) fn exitsyscall(gp: &'static G) {
     slot::lock();
     gp.syscalltick.bump();
-    if slot::here().1 > gp.syscallsp.get() {
+    if slot::here().sp > gp.syscallsp.get() {
         throw("exitsyscall: the frame that made the call is gone");
     }
     gp.syscallsp.set(0);

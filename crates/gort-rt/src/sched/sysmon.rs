@@ -18,7 +18,7 @@
 //!
 //! Every 20 microseconds while there is something to do, less and less often up to 10 ms while there
 //! is not, and not at all while all Ps are idle and nobody is known to run without one: then it sleeps
-//! until an M gets a P; but not if the machine refuses a thread for what is to be done. And when a timer
+//! until an M gets a P, or the next report is due (`schedtrace.rs`); but not if the machine refuses a thread for what is to be done. And when a timer
 //! is due.
 //!
 //! # Safety
@@ -27,20 +27,23 @@
 
 #![allow(unsafe_code)]
 
-use super::eager;
+use super::deadlock::{self, Finding};
 use super::fire::fire_all;
 use super::keeper;
 use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
+use super::schedtrace::Reports;
 use super::state::SCHED;
 use super::thread_state::{cpu_time, is_running};
 use super::wake::{handoffp, wakep};
+use super::{clock, eager, errand, watchdog};
 use crate::host;
 use crate::netpoll::{self, poller::GAP};
 use crate::obj::m::M;
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
 use crate::prim::{AtomicU64, Ordering, Word, fence};
+use crate::timer::NEVER;
 use gort_sys::context::slot;
 use gort_sys::types::{SigHow, SigSet, Signal};
 use gort_sys::vdso::nanotime;
@@ -91,12 +94,18 @@ unsafe extern "C" fn sysmon(_: usize) {
     slot::lock();
     let _ = raw::rt_sigprocmask(SigHow::SETMASK, Some(&MASK));
     eager::become_eager();
-    let (mut looks, mut idle) = (0, 0);
+    let (mut looks, mut idle, mut quiet) = (0, 0, 0);
     let mut delay = SHORTEST;
+    let mut reports = Reports::new();
     loop {
+        reports.write(nanotime());
         nap(delay);
+        errand::run();
         idle = if all_idle() { IDLE.min(idle + 1) } else { 0 };
-        if idle == IDLE && sleep() {
+        if idle == IDLE
+            && let Some(undisturbed) = sleep(reports.due(), quiet)
+        {
+            quiet = if undisturbed { quiet.saturating_add(1) } else { 0 };
             (looks, idle, delay) = (0, 0, SHORTEST);
             continue;
         }
@@ -148,29 +157,54 @@ fn all_idle() -> bool {
     SCHED.stopping() || SCHED.npidle.load(Ordering::Relaxed) as usize >= SCHED.procs()
 }
 
-/// Sleeps until an M gets a P, unless some are not idle, or something is to be done for which there is
-/// no M; whether it has.
-fn sleep() -> bool {
+/// Sleeps until an M gets a P, or until `until`, unless some are not idle, or something is to be done for
+/// which there is no M; if it has, whether nothing has happened until then. It has slept so `quiet` times before.
+fn sleep(until: u64, quiet: u32) -> Option<bool> {
+    // Timers that have been stopped are nobody's any more.
+    SCHED.ps().for_each(|pp| pp.timers.settle());
     let lists = SCHED.lock();
     if !all_idle() || !SCHED.stopping() && (lists.queued() || keeper::is_needed()) {
-        return false;
+        return None;
     }
     if SCHED.all_ps().any(|pp| pp.poller.is_unwatched()) {
-        return false;
+        return None;
     }
     SCHED.sysmonnote.clear();
+    if errand::is_there() {
+        return None;
+    }
     // Under the lock, as every P that stops being idle is.
     SCHED.sysmonwait.store(1, Ordering::Relaxed);
+    let until = match deadlock::look(&lists, quiet) {
+        Finding::Alive => until,
+        Finding::Later => until.min(nanotime() + deadlock::PAUSE),
+        Finding::Soon => {
+            SCHED.sysmonwait.store(0, Ordering::Relaxed);
+            return None;
+        }
+        Finding::Dead(what) => {
+            drop(lists);
+            deadlock::end(what);
+        }
+    };
     drop(lists);
-    SCHED.sysmonnote.sleep();
+    let undisturbed = if until == NEVER {
+        SCHED.sysmonnote.sleep();
+        false
+    } else {
+        SCHED.sysmonnote.sleep_until(until);
+        // Whoever has been faster wakes us once more, for nothing.
+        SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0
+    };
     SCHED.sysmonnote.clear();
-    true
+    Some(undisturbed)
 }
 
 /// An M has got a P while sysmon sleeps.
 #[cold]
 pub(crate) fn awaken() {
     if SCHED.sysmonwait.swap(0, Ordering::Relaxed) != 0 {
+        clock::tell(nanotime());
         SCHED.sysmonnote.wakeup();
     }
 }
@@ -218,6 +252,7 @@ pub(crate) static COUNTS: Counts =
     Counts { calls: Word::new(0), rescues: Word::new(0), hogs: Word::new(0) };
 
 fn look(now: u64) -> Found {
+    clock::tell(now);
     let mut found = Found { acted: false, strays: false, within: LONGEST };
     if SCHED.stopping() {
         return found;
@@ -262,6 +297,7 @@ fn look(now: u64) -> Found {
         found.within = found.within.min(stray(mp, now));
         found.strays |= mp.patience.get() != 0;
     });
+    found.within = found.within.min(watchdog::look(now));
     found
 }
 

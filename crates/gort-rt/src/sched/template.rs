@@ -18,7 +18,8 @@ use crate::obj::m::{self, M};
 use crate::prim::{AtomicU32, Ordering};
 
 const NONE: u32 = 0;
-const STARTED: u32 = 1;
+const STARTING: u32 = 1;
+const STARTED: u32 = 2;
 
 static STATE: AtomicU32 = AtomicU32::new(NONE);
 static WORK: Note = Note::new();
@@ -26,22 +27,26 @@ static WORK: Note = Note::new();
 /// Makes there be one, if the machine gives a thread for it. Before a goroutine is locked. Go:
 /// `startTemplateThread`.
 pub(super) fn ensure() {
-    if STATE.load(Ordering::Relaxed) == STARTED
-        || STATE.compare_exchange(NONE, STARTED, Ordering::Relaxed, Ordering::Relaxed).is_err()
+    if STATE.load(Ordering::Relaxed) != NONE
+        || STATE.compare_exchange(NONE, STARTING, Ordering::Relaxed, Ordering::Relaxed).is_err()
     {
         return;
     }
     // SAFETY: `run` may be called on a new thread.
-    if unsafe { (host::get().start_thread)(run, 0) }.is_err() {
-        STATE.store(NONE, Ordering::Relaxed);
-    }
+    let started = unsafe { (host::get().start_thread)(run, 0) }.is_ok();
+    STATE.store(if started { STARTED } else { NONE }, Ordering::Relaxed);
+}
+
+/// Whether it is there, for good.
+pub(super) fn is_there() -> bool {
+    STATE.load(Ordering::Relaxed) == STARTED
 }
 
 /// Has `mp`'s thread started from here if the caller's thread is locked; whether it is so. Without
 /// a template the caller has to do it after all.
 pub(super) fn take_over(mp: &'static M) -> bool {
     let locked = m::current().is_some_and(|here| !here.lockedg.is_none());
-    if !locked || STATE.load(Ordering::Relaxed) != STARTED {
+    if !locked || !is_there() {
         return false;
     }
     SCHED.lock().mstarting.push(mp);

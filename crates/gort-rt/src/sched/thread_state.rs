@@ -1,4 +1,4 @@
-//! What the kernel says of a thread: whether it runs, or sleeps.
+//! What the kernel says of threads: whether one runs, or sleeps; how many there are.
 
 use gort_sys::fd::CWD;
 use gort_sys::raw;
@@ -45,4 +45,19 @@ fn task_path(tid: i32, path: &mut [u8; PATH]) -> Option<&[u8]> {
         len += 1;
     }
     path.get(..len)
+}
+
+/// How many threads the process has; `None` when that cannot be told. One that is about to be gone counts.
+/// Source: [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html), `num_threads`.
+pub(crate) fn count() -> Option<usize> {
+    let path = c"/proc/self/stat";
+    let file = raw::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok()?;
+    let mut text = [0; 512];
+    let len = raw::read(&file, &mut text).ok()?;
+    let text = text.get(..len)?;
+    let end = text.iter().rposition(|byte| *byte == b')')?;
+    // It is the 20th field, and the name is the second.
+    let field = text.get(end + 2..)?.split(|byte| *byte == b' ').nth(17)?;
+    let digit = |byte: &u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));
+    field.iter().try_fold(0, |number: usize, byte| Some(number * 10 + digit(byte)?))
 }

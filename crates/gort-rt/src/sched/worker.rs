@@ -13,7 +13,7 @@
 pub(crate) use super::keeper::stopm;
 pub(crate) use super::own::{acquirep, releasep, take_on};
 use super::state::SCHED;
-use super::{exit, find, keeper, lockm, park, retake, sigstack, spawn};
+use super::{deadlock, exit, find, keeper, latency, lockm, park, retake, sigstack, spawn};
 use crate::host;
 use crate::obj::g::{G, setg};
 use crate::obj::m::M;
@@ -120,6 +120,7 @@ fn schedule(mp: &'static M) -> ! {
 /// Runs `gp`. Go: `execute`.
 fn execute(mp: &'static M, gp: &'static G) -> ! {
     keeper::tell_news(mp.pp());
+    latency::runs(mp.pp(), gp);
     take_on(mp, gp);
     // SAFETY: we have taken `gp` from the one place that held it; nothing on this stack is needed.
     unsafe {
@@ -161,13 +162,14 @@ pub(super) fn mexit(mp: &'static M) -> ! {
 pub(super) fn enroll(mp: &'static M) {
     let _lists = SCHED.lock();
     mp.alllink.set(SCHED.allm.get());
-    SCHED.allm.set(Some(mp));
+    SCHED.allm.publish(mp);
 }
 
 /// `mp` is about to lose its thread: out of the list, and of the count.
 pub(super) fn strike(mp: &'static M) {
     let mut lists = SCHED.lock();
     lists.mcount -= 1;
+    deadlock::rested(&lists);
     let mut link = &SCHED.allm;
     while let Some(here) = link.get() {
         if core::ptr::eq(here, mp) {

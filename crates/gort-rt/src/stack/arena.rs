@@ -8,7 +8,7 @@
 
 use super::slot::{DEFAULT_CLASS, Slot, guard_for};
 use crate::lock::{Mutex, Rank};
-use crate::prim::{AtomicU32, AtomicUsize, Ordering};
+use crate::prim::{AtomicU32, AtomicUsize, Ordering, Word};
 use gort_sys::types::{Advice, MapFlags, Prot};
 use gort_sys::{Errno, raw};
 
@@ -59,6 +59,7 @@ impl Arena {
                     // SAFETY: our own mapping; a kernel without huge pages refuses, as good.
                     let _ = unsafe { raw::madvise(at, len, Advice::NOHUGEPAGE) };
                     let at = at.expose_provenance();
+                    note_mapping(at, len);
                     self.waiting[self.last % MAPPINGS] = (at, at + len);
                     self.last += 1;
                     self.reserved += len;
@@ -85,6 +86,29 @@ impl Arena {
         }
         Ok(lo)
     }
+}
+
+/// All mappings, for those who look through memory; and how many there are.
+static MAPPED: [(Word, Word); MAPPINGS] = [const { (Word::new(0), Word::new(0)) }; MAPPINGS];
+static MAPPED_COUNT: AtomicUsize = AtomicUsize::new(0);
+
+/// Under the lock of the arenas.
+fn note_mapping(at: usize, len: usize) {
+    let count = MAPPED_COUNT.load(Ordering::Relaxed);
+    if let Some((first, end)) = MAPPED.get(count) {
+        first.set(at);
+        end.set(at + len);
+    }
+    // Release: pairs with the Acquire in `mappings`.
+    MAPPED_COUNT.store(count + 1, Ordering::Release);
+}
+
+/// The address space that stacks lie in, each from its lowest address to one past the highest; none if it
+/// is in too many pieces.
+pub(crate) fn mappings() -> Option<impl Iterator<Item = (usize, usize)>> {
+    // Acquire: pairs with the Release in `note_mapping`.
+    let mapped = MAPPED.get(..MAPPED_COUNT.load(Ordering::Acquire))?;
+    Some(mapped.iter().map(|(at, end)| (at.get(), end.get())))
 }
 
 static ARENAS: Mutex<[Arena; CLASSES]> = Mutex::new(Rank::Stack, [const { Arena::EMPTY }; CLASSES]);

@@ -28,6 +28,7 @@
 #![allow(unsafe_code)]
 
 mod cond;
+mod holder;
 mod mutex;
 mod rwmutex;
 mod sema;
@@ -35,6 +36,7 @@ mod timed;
 mod waiters;
 
 pub use cond::Cond;
+pub(crate) use holder::Holder;
 pub use mutex::Mutex;
 pub use rwmutex::{RwMutex, TooMany};
 pub use sema::{semacquire, semacquire_until, semhandoff, semrelease};

@@ -32,10 +32,11 @@
 //!
 //! Modelled by loom in `tests/loom_sync_mutex.rs`.
 
-use super::{Place, semacquire, semacquire_until, semhandoff, semrelease};
+use super::{Holder, Place, semacquire, semacquire_until, semhandoff, semrelease};
 use crate::prim::{AtomicU32, Ordering, const_fn, nanotime};
 use crate::sched::park::{WaitReason, goyield};
 use crate::sched::spin::{canspin, procyield};
+use crate::sched::waits::waiting_for;
 
 /// Somebody has it.
 const LOCKED: u32 = 1;
@@ -49,24 +50,32 @@ const WAITER: u32 = 8;
 /// Nanoseconds. Go's number.
 const PATIENCE: u64 = 1_000_000;
 
-/// See the module. Whose it is, is not kept: whoever has reason to may unlock it.
+/// See the module. Whose it is, is kept for reports only: whoever has reason to may unlock it.
 #[derive(Debug, Default)]
 pub struct Mutex {
     state: AtomicU32,
     sema: AtomicU32,
+    holder: Holder,
 }
 
 impl Mutex {
     const_fn! {
         /// Unlocked.
         pub const fn new() -> Mutex {
-            Mutex { state: AtomicU32::new(0), sema: AtomicU32::new(0) }
+            Mutex { state: AtomicU32::new(0), sema: AtomicU32::new(0), holder: Holder::nobody() }
         }
     }
 
     /// Locks it. What waits: the goroutine, or the thread if it is an ordinary one.
     #[inline(always)]
     pub fn lock(&self) {
+        self.lock_unsaid();
+        self.holder.set();
+    }
+
+    /// [`lock`](Mutex::lock) without saying who has it.
+    #[inline(always)]
+    pub(super) fn lock_unsaid(&self) {
         if !self.exchange(0, LOCKED) {
             self.lock_slow(None);
         }
@@ -76,13 +85,26 @@ impl Mutex {
     /// whether it has. What waits: as for [`lock`](Mutex::lock).
     #[inline]
     pub fn lock_until(&self, until: u64) -> bool {
-        self.exchange(0, LOCKED) || self.lock_slow(Some(until))
+        self.got(self.exchange(0, LOCKED) || self.lock_slow(Some(until)))
     }
 
     /// Locks it if it is free: whether it was.
     #[inline(always)]
     pub fn try_lock(&self) -> bool {
-        self.exchange(0, LOCKED) || self.try_lock_slow()
+        self.got(self.exchange(0, LOCKED) || self.try_lock_slow())
+    }
+
+    #[inline(always)]
+    fn got(&self, got: bool) -> bool {
+        if got {
+            self.holder.set();
+        }
+        got
+    }
+
+    /// Who has it.
+    pub(crate) fn holder(&self) -> &Holder {
+        &self.holder
     }
 
     /// Whether somebody has it, at some moment during the call.
@@ -95,6 +117,13 @@ impl Mutex {
     /// for too long.
     #[inline(always)]
     pub fn unlock(&self) {
+        self.holder.clear();
+        self.unlock_unsaid();
+    }
+
+    /// [`unlock`](Mutex::unlock) when nobody is said to have it.
+    #[inline(always)]
+    pub(super) fn unlock_unsaid(&self) {
         // Release: pairs with the Acquire in `exchange`.
         if self.state.compare_exchange(LOCKED, 0, Ordering::Release, Ordering::Relaxed).is_err() {
             self.unlock_slow();
@@ -198,7 +227,9 @@ impl Mutex {
     /// Waits to be woken, having counted itself; whether it was, in time. If not it is not counted.
     fn wait(&self, place: Place, until: Option<u64>) -> bool {
         let Some(until) = until else {
-            semacquire(&self.sema, place, WaitReason::MutexLock);
+            waiting_for(&self.holder, || {
+                semacquire(&self.sema, place, WaitReason::MutexLock);
+            });
             return true;
         };
         let leave = || {

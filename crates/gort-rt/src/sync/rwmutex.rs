@@ -29,6 +29,7 @@
 use super::{Mutex, Place, semacquire, semacquire_until, semrelease};
 use crate::prim::{AtomicU32, AtomicU64, Ordering, const_fn, fence};
 use crate::sched::park::WaitReason;
+use crate::sched::waits::waiting_for;
 
 /// One who reads or waits to.
 const READER: u64 = 1;
@@ -50,7 +51,7 @@ fn ready(state: u64) -> Option<u64> {
     (state & PENDING != 0 && readers(state) == 0).then_some(state & !PENDING)
 }
 
-/// See the module. Whose it is, is not kept: whoever has reason to may unlock it.
+/// See the module. Who reads is not kept, and who writes for reports only: whoever has reason to may unlock it.
 #[derive(Debug, Default)]
 pub struct RwMutex {
     state: AtomicU64,
@@ -113,7 +114,7 @@ impl RwMutex {
         }
         let (sema, reason) = (&self.reader_sema, WaitReason::RwMutexRLock);
         let Some(until) = until else {
-            semacquire(sema, Place::Back, reason);
+            waiting_for(self.writers.holder(), || semacquire(sema, Place::Back, reason));
             return Ok(true);
         };
         let leave = || {
@@ -233,8 +234,9 @@ impl RwMutex {
     /// Locks it to write.
     #[inline]
     pub fn lock(&self) {
-        self.writers.lock();
+        self.writers.lock_unsaid();
         self.upgrade();
+        self.writers.holder().set();
     }
 
     /// Locks it to write unless that takes until the time `until`, in nanoseconds of monotonic time: whether
@@ -266,8 +268,9 @@ impl RwMutex {
     /// Who writes is done.
     #[inline]
     pub fn unlock(&self) {
+        self.writers.holder().clear();
         self.downgrade_to_upgradable();
-        self.writers.unlock();
+        self.writers.unlock_unsaid();
     }
 
     /// Who writes is done, and of those who want to write the one that has waited longest is next.

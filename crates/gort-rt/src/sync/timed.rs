@@ -17,10 +17,8 @@
 
 use super::waiters::Woken;
 use super::{Entry, Wait, bucket};
-use crate::prim::{Cell, Ordering, futex_wait_until};
+use crate::prim::Cell;
 use crate::timer::Owned;
-use gort_sys::Errno;
-use gort_sys::types::Timespec;
 
 /// How waiting has ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -124,15 +122,9 @@ impl<C, P, L: FnOnce() -> bool> Timed<'_, C, P, L> {
 
     /// A thread sleeps until it is woken or the time is up.
     fn sleep(&self, until: u64) {
-        let futex = self.entry.waiter.futex();
-        let time = Timespec::from_nanos(until);
-        // Acquire: pairs with the Release in `Waiter::wake`.
-        while futex.load(Ordering::Acquire) == 0 {
-            if futex_wait_until(futex, 0, Some(&time)) == Err(Errno::ETIMEDOUT) {
-                self.time_is_up();
-                break;
-            }
+        if !self.entry.waiter.bed().sleep_until(until) {
+            self.time_is_up();
+            self.entry.waiter.sleep();
         }
-        self.entry.waiter.sleep();
     }
 }

@@ -14,7 +14,8 @@
 #![allow(unsafe_code)]
 
 use crate::obj::g::{G, current};
-use crate::prim::{AtomicU32, Cell, Ordering, const_fn, futex_wait, futex_wake};
+use crate::prim::{Cell, const_fn};
+use crate::sched::bed::Bed;
 use crate::sched::park::goready_raised;
 use core::ptr::null;
 use gort_sys::context::slot;
@@ -22,9 +23,9 @@ use gort_sys::context::slot;
 /// A goroutine or thread that waits.
 pub(super) struct Waiter {
     key: usize,
-    /// The goroutine, or none if a thread waits at `futex`.
+    /// The goroutine, or none if a thread waits in `bed`.
     gp: Option<&'static G>,
-    futex: AtomicU32,
+    bed: Bed,
     /// The ring; `next` leads on among those that were taken out, too.
     next: Cell<*const Waiter>,
     prev: Cell<*const Waiter>,
@@ -43,7 +44,7 @@ impl Waiter {
         Waiter {
             key,
             gp: current(),
-            futex: AtomicU32::new(0),
+            bed: Bed::new(),
             next: Cell::new(null()),
             prev: Cell::new(null()),
             child: [Cell::new(null()), Cell::new(null())],
@@ -65,8 +66,8 @@ impl Waiter {
     }
 
     /// Where a thread waits.
-    pub(super) fn futex(&self) -> &AtomicU32 {
-        &self.futex
+    pub(super) fn bed(&self) -> &Bed {
+        &self.bed
     }
 
     /// Whether it is in the table. Under the lock.
@@ -76,10 +77,7 @@ impl Waiter {
 
     /// An ordinary thread: sleeps until it is woken.
     pub(super) fn sleep(&self) {
-        // Acquire: pairs with the Release in `wake`.
-        while self.futex.load(Ordering::Acquire) == 0 {
-            let _ = futex_wait(&self.futex, 0, None);
-        }
+        self.bed.sleep();
     }
 
     /// With `locks` raised.
@@ -92,12 +90,7 @@ impl Waiter {
         let waiter = unsafe { &*waiter };
         match waiter.gp {
             Some(gp) => goready_raised(gp),
-            None => {
-                // Release: pairs with the Acquire in `sleep`. From here on the word may be anybody's,
-                // who then has a wake-up for nothing.
-                waiter.futex.store(1, Ordering::Release);
-                let _ = futex_wake(&waiter.futex, 1);
-            }
+            None => waiter.bed.tell(),
         }
     }
 }

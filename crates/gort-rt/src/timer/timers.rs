@@ -29,6 +29,8 @@ pub(crate) struct Timers {
     /// without care for who else does.
     len: Word,
     dead: Word,
+    /// How many have fired. Written under the lock.
+    fired: Word,
     heap: Mutex<Contents>,
 }
 
@@ -75,6 +77,7 @@ impl Timers {
                 next: AtomicU64::new(NEVER),
                 len: Word::new(0),
                 dead: Word::new(0),
+                fired: Word::new(0),
                 heap: Mutex::new(Rank::Timers, Contents { heap: Heap::new(), closed: false }),
             }
         }
@@ -89,6 +92,16 @@ impl Timers {
     /// How many entries there are, about.
     pub(crate) fn len(&self) -> usize {
         self.len.get()
+    }
+
+    /// How many timers are set, about.
+    pub(crate) fn pending(&self) -> usize {
+        self.len().saturating_sub(self.dead.get())
+    }
+
+    /// How many have fired.
+    pub(crate) fn fired(&self) -> usize {
+        self.fired.get()
     }
 
     /// Makes room for `more`.
@@ -234,6 +247,7 @@ impl Timers {
                 {
                     if let First::Fired(due) = self.surface(&mut contents.heap, entry, now) {
                         *place = Some(due);
+                        self.fired.bump();
                     }
                 }
             }

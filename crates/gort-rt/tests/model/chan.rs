@@ -17,7 +17,7 @@ pub(crate) mod lock {
 }
 
 pub(crate) mod sched {
-    pub(crate) use super::goroutine::{park, rand};
+    pub(crate) use super::goroutine::{bed, park, rand, waits};
 }
 
 pub(crate) use goroutine::{KINDS, Kind, obj, spawn, throw, timer};

@@ -10,6 +10,9 @@
 
 #![allow(unsafe_code)]
 
+#[path = "../../src/sched/bed.rs"]
+pub(crate) mod bed;
+
 pub(crate) mod obj {
     pub(crate) mod g {
         use crate::prim::{AtomicU32, Ordering::Relaxed, Word};
@@ -45,6 +48,11 @@ pub(crate) mod obj {
             HERE.with(Cell::get)
         }
 
+        /// Some number, the same for the same goroutine.
+        pub(crate) fn id_here() -> u64 {
+            current().map_or(0, |gp| std::ptr::from_ref(gp).addr() as u64 >> 4)
+        }
+
         /// The calling thread is a goroutine from here on.
         pub(crate) fn become_goroutine() {
             let gp = Box::leak(Box::new(G {
@@ -70,6 +78,13 @@ pub(crate) mod obj {
         pub(crate) fn current() -> Option<&'static M> {
             None
         }
+    }
+}
+
+/// Nobody asks.
+pub(crate) mod waits {
+    pub(crate) fn waiting_for<T, R>(_: &T, wait: impl FnOnce() -> R) -> R {
+        wait()
     }
 }
 

@@ -27,6 +27,8 @@ pub(crate) mod lock {
 }
 
 pub(crate) mod sched {
+    pub(crate) use crate::model::goroutine::{bed, waits};
+
     pub(crate) mod park {
         pub(crate) use crate::model::goroutine::park::*;
 

@@ -27,7 +27,7 @@ mod x86_64;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use x86_64::syscall::*;
 #[cfg(target_arch = "x86_64")]
-pub use x86_64::{preempt, sigframe, slot, switch};
+pub use x86_64::{preempt, registers, sigframe, slot, switch};
 
 #[cfg(not(target_arch = "x86_64"))]
 compile_error!("gort-sys supports x86_64 only; see arch/mod.rs for what a port supplies");

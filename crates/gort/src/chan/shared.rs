@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::time::clock;
-use gort_rt::chan::{Hchan, Memory};
+use gort_rt::chan::{Handles, Hchan, Memory};
 use gort_rt::timer::Owned;
 use gort_sys::Errno;
 use std::alloc::{Layout, alloc, dealloc, handle_alloc_error};
@@ -35,13 +35,13 @@ unsafe impl Memory for Heap {
     }
 }
 
-/// A channel and how many handles it has.
+/// A channel and how many handles it has, whose address is what they hold.
+#[repr(C)]
 pub(crate) struct Shared<T> {
-    /// What sends, if there are no senders. First, for it is gone before the channel is.
+    handles: Handles,
+    /// What sends, if there are no senders. Before the channel, for it is gone before that is.
     timer: Option<Owned>,
     hchan: Hchan<T, Heap>,
-    senders: AtomicUsize,
-    receivers: AtomicUsize,
     /// Whether one end has no handles any more.
     half: AtomicBool,
 }
@@ -59,7 +59,7 @@ pub(crate) enum Sending {}
 
 impl End for Sending {
     fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
-        &shared.senders
+        &shared.handles.senders
     }
 
     fn last<T>(_: &Shared<T>) {}
@@ -70,7 +70,7 @@ pub(crate) enum Receiving {}
 
 impl End for Receiving {
     fn count<T>(shared: &Shared<T>) -> &AtomicUsize {
-        &shared.receivers
+        &shared.handles.receivers
     }
 
     /// Nobody will receive what is left. All of it is dropped, even if that panics.
@@ -95,17 +95,27 @@ pub(crate) struct Handle<T, E: End> {
     end: std::marker::PhantomData<E>,
 }
 
+/// A channel with so many handles at the sending end, and one at the other.
+fn made<T>(hchan: Hchan<T, Heap>, senders: usize) -> NonNull<Shared<T>> {
+    let shared = Box::leak(Box::new(Shared {
+        handles: Handles {
+            senders: AtomicUsize::new(senders),
+            receivers: AtomicUsize::new(1),
+            size: size_of::<Shared<T>>(),
+        },
+        timer: None,
+        hchan,
+        half: AtomicBool::new(senders == 0),
+    }));
+    shared.hchan.counted_by(&shared.handles);
+    NonNull::from(shared)
+}
+
 /// A channel with one handle at each end. None if it would be larger than anything can be.
 pub(crate) fn new<T>(
     capacity: Option<usize>,
 ) -> Option<(Handle<T, Sending>, Handle<T, Receiving>)> {
-    let shared = NonNull::from(Box::leak(Box::new(Shared {
-        timer: None,
-        hchan: Hchan::new(capacity)?,
-        senders: AtomicUsize::new(1),
-        receivers: AtomicUsize::new(1),
-        half: AtomicBool::new(false),
-    })));
+    let shared = made(Hchan::new(capacity)?, 1);
     Some((
         Handle { shared, end: std::marker::PhantomData },
         Handle { shared, end: std::marker::PhantomData },
@@ -120,13 +130,7 @@ pub(crate) fn new<T>(
 /// `ENOMEM` when there is no memory for the timer.
 pub(crate) fn timed(period: u64) -> Result<Handle<Instant, Receiving>, Errno> {
     clock::start();
-    let shared = NonNull::from(Box::leak(Box::new(Shared {
-        timer: None,
-        hchan: Hchan::new(Some(1)).ok_or(Errno::ENOMEM)?,
-        senders: AtomicUsize::new(0),
-        receivers: AtomicUsize::new(1),
-        half: AtomicBool::new(true),
-    })));
+    let shared = made(Hchan::new(Some(1)).ok_or(Errno::ENOMEM)?, 0);
     let handle = Handle { shared, end: std::marker::PhantomData };
     // SAFETY: the channel is there until the timer is dropped, and sending to it, if that does not
     // wait, is what a timer may do.

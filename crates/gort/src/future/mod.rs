@@ -77,6 +77,7 @@ pub fn block_on<F: Future>(future: F) -> F::Output {
 /// # Panics
 ///
 /// As [`gort::go`](fn@crate::go).
+#[inline(always)]
 pub fn go<F>(future: F) -> JoinHandle<F::Output>
 where
     F: Future + Send + 'static,

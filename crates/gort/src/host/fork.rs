@@ -64,7 +64,7 @@ pub(crate) unsafe fn install(thread_fs: fn() -> Option<usize>) -> Result<(), Err
         return Ok(());
     }
     // SAFETY: the handler keeps to what a forked child may do.
-    match unsafe { libc::pthread_atfork(None, None, Some(in_child)) } {
+    match unsafe { libc::pthread_atfork(Some(before), Some(in_parent), Some(in_child)) } {
         0 => Ok(()),
         _ => Err(Errno::ENOMEM),
     }
@@ -81,6 +81,14 @@ fn registered_size() -> u32 {
     size.next_multiple_of(align.max(1)).max(FIRST_SIZE)
 }
 
+unsafe extern "C" fn before() {
+    crate::signal::before_fork();
+}
+
+unsafe extern "C" fn in_parent() {
+    crate::signal::after_fork();
+}
+
 unsafe extern "C" fn in_child() {
     // SAFETY: `install` stored a function of this type before it registered this one.
     let thread_fs = unsafe {
@@ -88,6 +96,7 @@ unsafe extern "C" fn in_child() {
     };
     CHILD.store(true, Ordering::Relaxed);
     gort_rt::forked();
+    crate::signal::in_child();
     let Some(fs) = thread_fs() else { return };
     let size = SIZE.load(Ordering::Relaxed);
     if size == 0 {

@@ -13,9 +13,11 @@ mod fork;
 mod overflow;
 mod preempt;
 mod procs;
+mod quit;
 mod setxid;
 mod thread;
 pub(crate) mod tls;
+mod unwind;
 
 pub(crate) use procs::{default_procs, num_cpu};
 pub(crate) use thread::set_stack_size;
@@ -40,17 +42,17 @@ fn tls() -> &'static Tls {
 /// # Errors
 ///
 /// `Unsupported`, with the reason.
-pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
+pub(crate) fn start() -> io::Result<&'static Host> {
     static HOST: OnceLock<Host> = OnceLock::new();
     let unsupported = |why: String| io::Error::new(io::ErrorKind::Unsupported, why);
     let tls = tls::get().map_err(|why| unsupported(why.to_string()))?;
     if tls.malloc_words().is_empty() {
         return Err(unsupported("malloc's per-thread words were not found in this libc".into()));
     }
+    unwind::install();
     overflow::install()?;
-    if async_preempt {
-        preempt::install()?;
-    }
+    quit::install()?;
+    preempt::install()?;
     attr::install(|fs| {
         // Of itself only.
         if fs == gort_sys::context::slot::thread_pointer() { gort_rt::stack_here() } else { None }
@@ -71,6 +73,7 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
             if self::tls().refresh() < generation {
                 return Err(Errno::ENOMEM);
             }
+            unwind::refresh();
             // SAFETY: the table's contract: a slot's room, on an ordinary thread.
             unsafe { self::tls().build(room.lo, room.hi, room.guard) }
         },
@@ -87,6 +90,9 @@ pub(crate) fn start(async_preempt: bool) -> io::Result<&'static Host> {
         tls_generation: || self::tls().generation() as usize,
         text: preempt::text(),
         fsgsbase: tls::has_fsgsbase(),
+        find_unwind: unwind::find,
+        symbol: crate::traceback::names::symbol,
+        fatal: |line| crate::traceback::fatal_dump(line),
     }))
 }
 

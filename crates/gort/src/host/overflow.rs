@@ -9,15 +9,14 @@
 
 use super::chain::Chain;
 use super::thread;
+use crate::traceback::level;
+use gort_rt::Whose;
 use gort_sys::context::sigframe::SignalFrame;
 use gort_sys::raw;
 use gort_sys::types::{SigAction, SigInfo, SigSet, Signal};
 use std::io::{self, Write};
 
 static FAULTS: [Chain; 2] = [Chain::new(Signal::SEGV), Chain::new(Signal::BUS)];
-
-/// Seconds after which the process ends even if writing the trace hangs.
-const PATIENCE: u32 = 10;
 
 /// Installs the handler, once.
 pub(super) fn install() -> io::Result<()> {
@@ -56,12 +55,6 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
 
 /// Says whose stack it was, how large, and where; then aborts.
 fn report(id: u64, name: Option<&str>, place: &str, size: usize, remedy: &str) -> ! {
-    // The trace takes locks and memory that the goroutine may have been holding: be sure to end.
-    // SAFETY: both calls take plain values.
-    unsafe {
-        libc::signal(libc::SIGALRM, libc::SIG_DFL);
-        libc::alarm(PATIENCE);
-    }
     let mut line = [0u8; 512];
     let mut rest = &mut line[..];
     let _ = write!(rest, "\ngoroutine {id}");
@@ -74,8 +67,9 @@ fn report(id: u64, name: Option<&str>, place: &str, size: usize, remedy: &str) -
         size >> 10
     );
     let left = rest.len();
-    let _ = raw::write(io::stderr(), &line[..line.len() - left]);
-    let trace = std::backtrace::Backtrace::force_capture();
-    let _ = writeln!(io::stderr(), "{trace}");
-    std::process::abort()
+    let line = &line[..line.len() - left];
+    // A name that does not fit is cut, be it in the middle of a character.
+    let line = str::from_utf8(line).or_else(|cut| str::from_utf8(&line[..cut.valid_up_to()]));
+    let whose = if level().is_all() { Whose::All } else { Whose::Own(id) };
+    gort_rt::last_words(line.unwrap_or_default(), whose, || std::process::abort())
 }

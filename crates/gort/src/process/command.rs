@@ -8,6 +8,7 @@
 
 use super::{Child, CommandArgs, CommandEnvs, ExitStatus, Output, Stdio};
 use crate::ffi::call_with;
+use crate::signal;
 use std::ffi::OsStr;
 use std::io;
 use std::os::unix::process::CommandExt;
@@ -109,7 +110,7 @@ impl Command {
     ///
     /// As there; and those of epoll_ctl(2) for its pipes, after which the child has been killed.
     pub fn spawn(&mut self) -> io::Result<Child> {
-        Child::from_std(call_with(|| self.std.spawn())?)
+        Child::from_std(call_with(|| signal::starting(|| self.std.spawn()))?)
     }
 
     /// Starts it, waits for its end, and returns what it has written. See

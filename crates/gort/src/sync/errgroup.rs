@@ -102,6 +102,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// # Panics
     ///
     /// As [`go`](fn@crate::go); when the limit is 0.
+    #[inline(always)]
     pub fn go<F>(&self, f: F)
     where
         F: FnOnce() -> Result<(), E> + Send + 'static,
@@ -118,6 +119,7 @@ impl<E: Send + 'static> ErrGroup<E> {
     /// # Panics
     ///
     /// As [`go`](fn@crate::go).
+    #[inline(always)]
     pub fn try_go<F>(&self, f: F) -> bool
     where
         F: FnOnce() -> Result<(), E> + Send + 'static,
@@ -130,6 +132,7 @@ impl<E: Send + 'static> ErrGroup<E> {
         may
     }
 
+    #[inline(always)]
     fn start<F>(&self, f: F, turn: Turn)
     where
         F: FnOnce() -> Result<(), E> + Send + 'static,

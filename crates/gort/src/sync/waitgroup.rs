@@ -95,6 +95,7 @@ impl WaitGroup {
     /// # Panics
     ///
     /// As [`go`](fn@crate::go) and [`add`](WaitGroup::add); nothing has been added then.
+    #[inline(always)]
     pub fn go<F: FnOnce() + Send + 'static>(&self, f: F) {
         struct Done(Arc<State>);
         impl Drop for Done {

@@ -107,8 +107,13 @@ unsafe fn fired<F: FnMut() + Send + 'static>(at: usize, _when: u64) {
     if called.due.fetch_add(1, Ordering::AcqRel) != 0 {
         return;
     }
-    let spawn =
-        Spawn { entry: run::<F>, stack: host::default_stack(), name: (0, 0), shared_tls: false };
+    let spawn = Spawn {
+        entry: run::<F>,
+        stack: host::default_stack(),
+        name: (0, 0),
+        shared_tls: false,
+        creator: 0,
+    };
     let alone = |gp: &'static G| {
         // Nobody waits for it.
         let _ = gp.done().detach();

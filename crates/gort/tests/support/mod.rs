@@ -3,6 +3,7 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
+pub mod dump;
 pub mod example;
 pub mod files;
 pub mod hogs;
@@ -298,8 +299,14 @@ impl<F: FnOnce()> Child<F> {
         // `program::test::{{closure}}`.
         let test = std::any::type_name::<F>().split("::").nth(1).unwrap_or_default();
         let mut command = Command::new(std::env::current_exe().expect("the program has a path"));
-        for key in ["GOMAXPROCS", "GORT_PANIC", "GORT_STACK", "RUST_BACKTRACE", "RUST_TEST_THREADS"]
-        {
+        for key in [
+            "GOMAXPROCS",
+            "GORT_PANIC",
+            "GORT_STACK",
+            "GORT_TRACEBACK",
+            "RUST_BACKTRACE",
+            "RUST_TEST_THREADS",
+        ] {
             command.env_remove(key);
         }
         command

@@ -22,6 +22,7 @@ pub(crate) mod g {
         pub(crate) slowcall: Ghost,
         pub(crate) syscallpc: Ghost,
         pub(crate) syscallsp: Ghost,
+        pub(crate) syscallbp: Ghost,
         pub(crate) stack_lo: Ghost,
         pub(crate) stack_hi: Ghost,
         /// What is done about it once it has been left.
@@ -41,6 +42,7 @@ pub(crate) mod g {
                 slowcall: Ghost::new(),
                 syscallpc: Ghost::new(),
                 syscallsp: Ghost::new(),
+                syscallbp: Ghost::new(),
                 stack_lo: Ghost::new(),
                 stack_hi: Ghost::new(),
                 after: Ghost::new(),

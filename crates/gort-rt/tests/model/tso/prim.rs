@@ -312,7 +312,7 @@ pub(crate) mod slot {
         }
     }
 
-    pub(crate) fn here() -> (usize, usize) {
-        (0, 0)
+    pub(crate) fn here() -> gort_sys::context::slot::Here {
+        gort_sys::context::slot::Here { pc: 0, sp: 0, bp: 0 }
     }
 }

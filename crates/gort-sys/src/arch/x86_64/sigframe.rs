@@ -12,6 +12,7 @@
 
 #![allow(unsafe_code)]
 
+use super::registers::Registers;
 use crate::types::{SigSet, SigStack};
 use core::arch::naked_asm;
 
@@ -88,6 +89,16 @@ impl SignalFrame {
         }
     }
 
+    /// The interrupted code's general registers.
+    pub fn registers(&self) -> Registers {
+        let [r8, r9, r10, r11, r12, r13, r14, r15, rdi, rsi, rbp, rbx, rdx, rax, rcx] =
+            self.general;
+        Registers::all([
+            rax, rdx, rcx, rbx, rsi, rdi, rbp, self.sp, r8, r9, r10, r11, r12, r13, r14, r15,
+            self.pc,
+        ])
+    }
+
     /// Has it go on elsewhere.
     ///
     /// # Safety
@@ -117,6 +128,12 @@ impl SignalFrame {
     pub unsafe fn set_flags(&mut self, flags: usize) {
         self.rflags = flags;
     }
+}
+
+/// Whether `code` is what handlers return to, in whatever library: `mov rax, 15; syscall`.
+#[inline]
+pub fn is_sigreturn(code: [u8; 9]) -> bool {
+    code == [0x48, 0xc7, 0xc0, 15, 0, 0, 0, 0x0f, 0x05]
 }
 
 /// What a handler returns to: the value of [`SigAction::restorer`](crate::types::SigAction). The

@@ -114,21 +114,34 @@ pub fn locks() -> u32 {
     value
 }
 
-/// Where this is: the program counter and the stack pointer.
+/// A place in running code.
+#[derive(Clone, Copy, Debug)]
+pub struct Here {
+    /// The program counter.
+    pub pc: usize,
+    /// The stack pointer.
+    pub sp: usize,
+    /// The frame pointer, or whatever is in that register.
+    pub bp: usize,
+}
+
+/// Where this is.
 #[inline(always)]
-pub fn here() -> (usize, usize) {
-    let (pc, sp): (usize, usize);
-    // SAFETY: reads two registers.
+pub fn here() -> Here {
+    let (pc, sp, bp): (usize, usize, usize);
+    // SAFETY: reads registers.
     unsafe {
         asm!(
             "lea {0}, [rip]",
             "mov {1}, rsp",
+            "mov {2}, rbp",
             out(reg) pc,
             out(reg) sp,
+            out(reg) bp,
             options(nomem, nostack, preserves_flags),
         );
     }
-    (pc, sp)
+    Here { pc, sp, bp }
 }
 
 /// The running block's thread pointer: the word it points to holds its own address (psABI).
