@@ -4,9 +4,11 @@ package main
 import (
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
@@ -25,27 +27,43 @@ func serve(conn net.Conn, message int) {
 	}
 }
 
-func ask(conns []net.Conn, message, rounds int) {
+// How long each took, if that is wanted.
+func ask(conns []net.Conn, message, rounds int, timed bool) [][]int {
 	var group sync.WaitGroup
-	for _, conn := range conns {
+	took := make([][]int, len(conns))
+	for n, conn := range conns {
 		group.Go(func() {
+			var sent time.Time
+			if timed {
+				took[n] = make([]int, rounds)
+			}
 			buf := make([]byte, message)
 			for i := 0; i < rounds; i++ {
+				if timed {
+					sent = time.Now()
+				}
 				conn.Write(buf)
 				if _, err := io.ReadFull(conn, buf); err != nil {
 					panic(err)
+				}
+				if timed {
+					took[n][i] = int(time.Since(sent))
 				}
 			}
 		})
 	}
 	group.Wait()
+	return took
 }
 
 func runEcho(workload string) bool {
 	name, size, sizes := strings.Cut(workload, "x")
 	count, found := number(name, "echo")
+	timed := false
 	if !found {
-		return false
+		if count, timed = number(name, "latency"); !timed {
+			return false
+		}
 	}
 	message, all := 64, sized(trips)
 	if sizes {
@@ -77,7 +95,11 @@ func runEcho(workload string) bool {
 		}
 	}
 	rounds := max(all/count, 2)
-	ask(conns, message, (rounds+3)/4)
-	measure(count*rounds, func() { ask(conns, message, rounds) })
+	ask(conns, message, (rounds+3)/4, timed)
+	if timed {
+		distribution(slices.Concat(ask(conns, message, rounds, true)...))
+	} else {
+		measure(count*rounds, func() { ask(conns, message, rounds, false) })
+	}
 	return true
 }

@@ -77,13 +77,18 @@ func lateness() {
 		time.Sleep(time.Millisecond)
 		late[n] = int(time.Since(start) - time.Millisecond)
 	}
-	sort.Ints(late)
-	quantile := func(percent int) float64 { return float64(late[min(len(late)*percent/100, len(late)-1)]) }
-	fmt.Printf("median %.1f\ncdf", quantile(50))
+	distribution(late)
+}
+
+// See timers.rs.
+func distribution(all []int) {
+	sort.Ints(all)
+	part := func(of, whole int) float64 { return float64(all[min(len(all)*of/whole, len(all)-1)]) }
+	fmt.Printf("median %.1f\nthousandth %.1f\ncdf", part(50, 100), part(999, 1000))
 	for percent := 0; percent <= 100; percent++ {
-		fmt.Printf(" %.1f", quantile(percent))
+		fmt.Printf(" %.1f", part(percent, 100))
 	}
-	fmt.Printf("\n%.1f\n", quantile(99))
+	fmt.Printf("\n%.1f\n", part(99, 100))
 }
 
 func amongHogs() {

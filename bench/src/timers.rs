@@ -87,12 +87,20 @@ pub(crate) fn lateness(sleep: impl Fn(Duration)) -> f64 {
 
 /// The same of sleeps that took so long.
 pub(crate) fn late(slept: impl Iterator<Item = Duration>) -> f64 {
-    let mut all: Vec<_> = slept.map(|slept| slept.saturating_sub(SPAN).as_nanos()).collect();
+    distribution(slept.map(|slept| slept.saturating_sub(SPAN)).collect())
+}
+
+/// Prints the median, what one of a thousand takes at least, and the distribution, and returns what one of a
+/// hundred takes at least, in nanoseconds.
+pub(crate) fn distribution(mut all: Vec<Duration>) -> f64 {
     all.sort_unstable();
-    let quantile = |percent: usize| all[(all.len() * percent / 100).min(all.len() - 1)] as f64;
-    also("median", &[quantile(50)]);
-    also("cdf", &(0..=100).map(quantile).collect::<Vec<_>>());
-    quantile(99)
+    let part = |of: usize, whole: usize| {
+        all[(all.len() * of / whole).min(all.len() - 1)].as_nanos() as f64
+    };
+    also("median", &[part(50, 100)]);
+    also("thousandth", &[part(999, 1000)]);
+    also("cdf", &(0..=100).map(|percent| part(percent, 100)).collect::<Vec<_>>());
+    part(99, 100)
 }
 
 /// The same while four goroutines do not yield.

@@ -297,6 +297,11 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str
             family.map(|(row, cell)| (row.scale().map_or(0.0, |s| s.1), *row, *cell)).collect();
         let (title, x) = match (prefix, of) {
             ("echo", _) => ("Echo and the number of connections", "connections"),
+            ("latency", "median") => {
+                ("Median latency and the number of connections", "connections")
+            }
+            ("latency", "") => ("Latency of 99 % and the number of connections", "connections"),
+            ("latency", _) => ("Latency of 99.9 % and the number of connections", "connections"),
             ("parked", "spawn") => ("Starting, and how many wait", "goroutines"),
             ("parked", "wake") => ("Waking, and how many wait", "goroutines"),
             ("parked", _) => ("Memory, and how many wait", "goroutines"),
@@ -324,7 +329,8 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str
     for (row, cell) in rows.iter().filter(|(row, _)| row.figure.is_empty()) {
         let all: Vec<_> = peers(cell).filter_map(|peer| distribution(peer, cell)).collect();
         if !all.is_empty() {
-            curves.push((format!("{}: distribution", row.name), "% of them are later", "ns", all));
+            let title = row.name.trim_end_matches(", 99 %");
+            curves.push((format!("{title}: distribution"), "% that take longer", "ns", all));
         }
     }
     curves
@@ -362,11 +368,11 @@ fn through(family: &[(f64, &Row, &Cell)]) -> Vec<Curve> {
     all.into_iter().map(curve).filter(|curve| !curve.points.is_empty()).collect()
 }
 
-/// How many are later than a time, in per cent, on a scale of powers, which shows the few that are very late.
+/// How many take longer than a time, in per cent, on a scale of powers, which shows the few that are very late.
 fn distribution(peer: Peer, cell: &Cell) -> Option<Curve> {
     let Outcome::Figures(_, quantiles) = cell.results.get(peer.key())? else { return None };
-    let later = |(percent, nanos): (usize, &f64)| (100.0 - percent as f64, nanos.max(1.0));
-    let mut points: Vec<_> = quantiles.iter().enumerate().take(100).map(later).collect();
+    let longer = |(percent, nanos): (usize, &f64)| (100.0 - percent as f64, nanos.max(1.0));
+    let mut points: Vec<_> = quantiles.iter().enumerate().take(100).map(longer).collect();
     points.reverse();
     (!points.is_empty()).then_some(Curve { peer, points })
 }

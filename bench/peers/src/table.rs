@@ -264,6 +264,12 @@ pub(crate) static ROWS: &[Row] = &[
     row(NET, "echo1x16384", "echo, 1 connection, 16 KiB", Nanos, All, &[Go, Tokio, May, Std]).absent(&[WRITES]),
     row(NET, "echo100x16384", "echo, 100 connections, 16 KiB", Nanos, All, &[Go, Tokio, May, Std])
         .absent(&[WRITES]),
+    row(NET, "latency1", "latency of echo, 1 connection, median", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("median"),
+    row(NET, "latency100", "latency of echo, 100 connections, median", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("median"),
+    row(NET, "latency1", "latency of echo, 1 connection, 99 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
+    row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
+    row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
+    row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
     row(NET, "http-small", "HTTP, 1 KiB, 100 connections", PerSecond, All, &[Go, Hyper, HyperInline, Nginx]).main(),
     row(NET, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Hyper, Nginx]).slow(),
     row(NET, "readfile", "read 4 KiB of a file", Nanos, One, &[Go, Std]),
