@@ -4,7 +4,9 @@
 //! light and on dark ground.
 
 use crate::peer::Peer;
+use crate::report::with_unit;
 use crate::stats::Spread;
+use crate::table::Unit;
 use crate::verdict::figure;
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -32,10 +34,10 @@ pub(crate) struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-const WIDTH: u32 = 560;
+const WIDTH: u32 = 600;
 /// Where bars begin and end; the titles are above them, the numbers right of them.
-const LEFT: i32 = 132;
-const RIGHT: i32 = 496;
+const LEFT: i32 = 176;
+const RIGHT: i32 = 536;
 const BAR: i32 = 18;
 const TITLE: i32 = 24;
 const GAP: i32 = 10;
@@ -106,21 +108,26 @@ fn ticks(low: f64, high: f64) -> Vec<f64> {
 }
 
 /// Curves on scales of powers.
-pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
+pub(crate) fn curves(x_title: &str, unit: Unit, all: &[Curve]) -> String {
     let range = |of: fn(&(f64, f64)) -> f64| {
         let values = || all.iter().flat_map(|curve| &curve.points).map(of);
         (values().fold(f64::INFINITY, f64::min), values().fold(0.0, f64::max))
     };
     let ((left, right), (low, high)) = (range(|point| point.0), range(|point| point.1));
+    let (left, right, low, high) = (left * 0.9, right * 1.1, low.max(0.1) * 0.8, high * 1.25);
+    let mut places: Vec<_> = all.iter().flat_map(|one| &one.points).map(|at| at.0).collect();
+    places.sort_by(f64::total_cmp);
+    places.dedup();
+    let places = if places.len() <= 8 { places } else { steps(left, right) };
     draw((WIDTH, 320), |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(12)
             .margin_right(40)
             .x_label_area_size(42)
-            .y_label_area_size(84)
+            .y_label_area_size(76)
             .build_cartesian_2d(
-                (left * 0.9..right * 1.1).log_scale(),
-                (low.max(0.1) * 0.8..high * 1.25).log_scale(),
+                (left..right).log_scale().with_key_points(places),
+                (low..high).log_scale().with_key_points(steps(low, high)),
             )?;
         let label = ("sans-serif", 13).into_font().color(&BLACK);
         chart
@@ -131,10 +138,9 @@ pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
             .label_style(label)
             .x_labels(8)
             .y_labels(8)
-            .x_label_formatter(&|x| mark(*x))
-            .y_label_formatter(&|y| mark(*y))
+            .x_label_formatter(&|x| mark(figure(*x)))
+            .y_label_formatter(&|y| mark(with_unit(*y, unit)))
             .x_desc(x_title)
-            .y_desc(y_title)
             .draw()?;
         for curve in all {
             let colour = colour(curve.peer);
@@ -149,11 +155,20 @@ pub(crate) fn curves(x_title: &str, y_title: &str, all: &[Curve]) -> String {
     })
 }
 
-/// A number at an axis.
-fn mark(number: f64) -> String {
-    let text = figure(number);
-    let whole = text.strip_suffix(".00").or_else(|| text.strip_suffix(".0"));
-    whole.unwrap_or(&text).into()
+/// What marks an axis: powers of ten, and what is between them if there are few.
+fn steps(low: f64, high: f64) -> Vec<f64> {
+    let between: &[f64] = if high / low < 50.0 { &[1.0, 2.0, 5.0] } else { &[1.0] };
+    let powers = low.log10().floor() as i32..=high.log10().ceil() as i32;
+    let steps = powers.flat_map(|power| between.iter().map(move |step| step * 10f64.powi(power)));
+    steps.filter(|step| (low..=high).contains(step)).collect()
+}
+
+/// A number at an axis, without zeros that say nothing.
+fn mark(number: String) -> String {
+    let (figure, unit) = number.split_once(' ').unwrap_or((&number, ""));
+    let whole = figure.split_once('.').filter(|(_, part)| part.bytes().all(|digit| digit == b'0'));
+    let figure = whole.map_or(figure, |(whole, _)| whole);
+    format!("{figure} {unit}").trim_end().into()
 }
 
 fn draw(size: (u32, u32), draw: impl FnOnce(&Area<'_>) -> Drawn) -> String {
@@ -199,7 +214,7 @@ mod tests {
         for points in
             [vec![(1.0, 1.0)], vec![(1.0, 5.0), (1e6, 1e-3)], vec![(1.0, 0.0), (2.0, 0.0)]]
         {
-            let svg = curves("x", "y", &[Curve { peer: Peer::Gort, points }]);
+            let svg = curves("x", Unit::Nanos, &[Curve { peer: Peer::Gort, points }]);
             assert!(svg.contains("currentColor"));
             well_formed(&svg).unwrap();
         }
@@ -209,5 +224,25 @@ mod tests {
     fn marks_are_powers() {
         assert_eq!(ticks(0.5, 9.0), [0.5, 1.0, 2.0, 4.0, 8.0]);
         assert_eq!(ticks(0.5, 200.0), [1.0, 10.0, 100.0]);
+        assert_eq!(steps(0.9, 30.0), [1.0, 2.0, 5.0, 10.0, 20.0]);
+        assert_eq!(steps(0.9, 300.0), [1.0, 10.0, 100.0]);
+    }
+
+    #[test]
+    fn marks_have_no_zeros_that_say_nothing() {
+        for (number, known) in
+            [("10.0 µs", "10 µs"), ("2.50 ns", "2.50 ns"), ("1.00", "1"), ("1,000 ns", "1,000 ns")]
+        {
+            assert_eq!(mark(number.into()), known);
+        }
+    }
+
+    #[test]
+    fn curves_are_marked_where_their_points_are() {
+        let points = vec![(1.0, 20_000.0), (2.0, 40_000.0), (6.0, 30_000.0)];
+        let svg = curves("Ps", Unit::Nanos, &[Curve { peer: Peer::Gort, points }]);
+        for text in ["\n1\n", "\n2\n", "\n6\n", "20 µs", "Ps"] {
+            assert!(svg.contains(text), "{text}: {svg}");
+        }
     }
 }

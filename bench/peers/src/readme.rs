@@ -3,7 +3,7 @@
 use crate::charts::alone;
 use crate::peer::Peer;
 use crate::record::{Cell, Outcome, Record};
-use crate::report::{date, lines, main_chart, verdicts, with_unit};
+use crate::report::{date, lines, main_chart, rounds, verdicts, with_unit};
 use crate::stats::Spread;
 use crate::table::{ROWS, Row};
 use crate::verdict::figure;
@@ -60,9 +60,9 @@ fn block(record: &Record) -> String {
     let [met, missed, close] = verdicts(record);
     let _ = write!(
         text,
-        "\nMedians of {} rounds by turns; in brackets gort's cost in terms of the peer's, taken in each round. \
+        "\nMedians of {}; in brackets gort's cost in terms of the peer's, taken in each round. \
          {}, commit {}, on {}; {}. Of {} targets {met} were met, {missed} missed, and {close} too close to tell.\n",
-        record.rounds,
+        rounds(record),
         date(&record.date),
         record.commit,
         record.machine.line(),

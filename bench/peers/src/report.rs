@@ -31,9 +31,9 @@ pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
         if !bars.is_empty() {
             picture(&mut body, &charts::bars(&bars, 10_000.0));
         }
-        for (title, x, y, all) in all_curves(&rows) {
+        for (title, x, unit, all) in all_curves(&rows) {
             let _ = write!(body, "<h3>{}</h3>{}", escape(&title), legend(&all));
-            picture(&mut body, &charts::curves(x, y, &all));
+            picture(&mut body, &charts::curves(x, unit, &all));
         }
     }
     if let Some(before) = before {
@@ -139,17 +139,25 @@ pub(crate) fn verdicts(record: &Record) -> [usize; 3] {
     counts
 }
 
+/// How often everybody ran.
+pub(crate) fn rounds(record: &Record) -> String {
+    match record.rounds {
+        1 => "1 round".into(),
+        rounds => format!("{rounds} rounds by turns"),
+    }
+}
+
 fn head(body: &mut String, record: &Record) {
     let (machine, noise) = (&record.machine, &record.noise);
     let kind = if record.quick { "A quick run: small counts, few rounds. " } else { "" };
     let _ = write!(
         body,
-        "<h1>gort side by side</h1><p>{kind}{} UTC, commit {}, {} rounds by turns, {:.0} s. Ratios are taken in each \
+        "<h1>gort side by side</h1><p>{kind}{} UTC, commit {}, {}, {:.0} s. Ratios are taken in each \
          round: gort's cost in terms of the peer's, the median and, in brackets, the quartiles. Below 1 gort \
          is better.</p><dl>",
         date(&record.date),
         escape(&record.commit),
-        record.rounds,
+        rounds(record),
         record.seconds,
     );
     let quiet = format!(
@@ -284,7 +292,7 @@ fn absences(body: &mut String, rows: &[(&Row, &Cell)]) {
 }
 
 /// Curves of those lines whose workloads differ in a number, or in how many Ps there are, and distributions.
-fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str, Vec<Curve>)> {
+fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, Unit, Vec<Curve>)> {
     let mut curves = Vec::new();
     let mut families: Vec<_> =
         rows.iter().filter_map(|(row, _)| Some((row.scale()?.0, row.figure))).collect();
@@ -309,7 +317,7 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str
         };
         let all = through(&family);
         if all.iter().any(|curve| curve.points.len() > 1) {
-            curves.push((title.into(), x, unit(family[0].1.unit), all));
+            curves.push((title.into(), x, family[0].1.unit, all));
         }
     }
     let mut workloads: Vec<_> = rows.iter().map(|(row, _)| *row).collect();
@@ -321,7 +329,7 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str
             curves.push((
                 format!("{}, and how many Ps", row.name),
                 "Ps",
-                unit(row.unit),
+                row.unit,
                 through(&family),
             ));
         }
@@ -330,20 +338,10 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, &'static str
         let all: Vec<_> = peers(cell).filter_map(|peer| distribution(peer, cell)).collect();
         if !all.is_empty() {
             let title = row.name.trim_end_matches(", 99 %");
-            curves.push((format!("{title}: distribution"), "% that take longer", "ns", all));
+            curves.push((format!("{title}: distribution"), "% that take longer", Unit::Nanos, all));
         }
     }
     curves
-}
-
-fn unit(unit: Unit) -> &'static str {
-    match unit {
-        Unit::Nanos => "ns",
-        Unit::Millis => "ms",
-        Unit::Bytes => "bytes",
-        Unit::Count => "count",
-        Unit::PerSecond => "in a second",
-    }
 }
 
 fn peers(cell: &Cell) -> impl Iterator<Item = Peer> {

@@ -103,6 +103,9 @@ fn a_browser_shows_the_page() {
         "--headless",
         "--no-sandbox",
         "--disable-gpu",
+        "--disable-background-networking",
+        "--disable-component-update",
+        "--disable-sync",
         "--enable-logging=stderr",
         "--dump-dom",
     ]);
