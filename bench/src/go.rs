@@ -29,6 +29,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             "ccall" => timed(10 * TIMES, ccalls),
             "callback" => timed(10 * TIMES, |count| gort::ffi::call_with(|| callbacks(count))),
             "stopworld" => timed(TIMES / 20, stop_world),
+            "preempt" => crate::turns::preempt(),
             "idle" => idle!(span => gort::time::sleep(span)),
             _ => {
                 return crate::calls::run(&workload)

@@ -23,6 +23,7 @@ mod thread_peer;
 mod timers;
 mod tokio_channels;
 mod tokio_peer;
+mod turns;
 
 use std::time::Instant;
 

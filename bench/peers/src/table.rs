@@ -156,6 +156,7 @@ const TIME: &str = "Timers";
 const PARK: &str = "Many that wait";
 const CALL: &str = "System calls and C";
 const NET: &str = "Sockets and files";
+const HTTP: &str = "HTTP";
 const PANIC: &str = "Deferred work and panics";
 const PROCESS: &str = "The process";
 
@@ -179,6 +180,8 @@ pub(crate) static ROWS: &[Row] = &[
         .target(&[AtMost(30.0), Of(1.0, May)]).main(),
     row(SCHED, "skynet", "skynet: a tree of 1,000,000 leaves, each", Nanos, Powers, &[Go, Tokio, Smol])
         .absent(&[MANY, THREADS]).target(&[Of(0.6, Go)]).main(),
+    row(SCHED, "preempt", "from one loop to another on one P by an interruption, median", Nanos, All, &[Go])
+        .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]),
     row(SCHED, "stopworld", "stop the world beside a loop", Nanos, All, &[Go]),
 
     row(CHAN, "pingpong", "there and back, no buffer (tokio, smol: one place)", Nanos, Both,
@@ -270,10 +273,11 @@ pub(crate) static ROWS: &[Row] = &[
     row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
     row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
     row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
-    row(NET, "http-small", "HTTP, 1 KiB, 100 connections", PerSecond, All, &[Go, Hyper, HyperInline, Nginx]).main(),
-    row(NET, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Hyper, Nginx]).slow(),
     row(NET, "readfile", "read 4 KiB of a file", Nanos, One, &[Go, Std]),
     row(NET, "statfile", "look a file up", Nanos, One, &[Go, Std]),
+
+    row(HTTP, "http-small", "HTTP, 1 KiB, 100 connections", PerSecond, All, &[Go, Hyper, HyperInline, Nginx]).main(),
+    row(HTTP, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Hyper, Nginx]).slow(),
 
     row(PANIC, "defer", "a call at the end of a function (std: without a guard)", Nanos, One, &[Go, Std]),
     row(PANIC, "defers", "a closure that a loop defers (std: boxed in a Vec)", Nanos, One, &[Go, Std]),
