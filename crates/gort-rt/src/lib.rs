@@ -18,6 +18,7 @@ mod lock;
 mod mem;
 pub mod netpoll;
 mod obj;
+mod out;
 mod prim;
 mod sched;
 mod stack;

@@ -44,8 +44,7 @@ fn throws() {
 fn thrown(output: &Output) -> Vec<Dumped> {
     has_thrown(output, "on purpose");
     let err = stderr(output);
-    let (_, rest) =
-        err.split_once("fatal error: gort: on purpose\n\nSCHED: gomaxprocs=").expect(&err);
+    let (_, rest) = err.split_once("fatal error: gort: on purpose\n\nSCHED ").expect(&err);
     let (status, _) = rest.split_once("\n\n").expect(&err);
     for line in status.lines().skip(1) {
         assert!(line.starts_with("  P") && line.contains(" status="), "{line}");

@@ -63,6 +63,36 @@ fn too_many_descriptors() {
     }
 }
 
+/// Whoever has all descriptors but one gets that one, however often the runtime looks at its threads.
+#[test]
+fn none_is_missing() {
+    let _one = serial();
+    for label in ["1", "2", "4", "16"] {
+        let output = Child::new(label, || {
+            gort::run(|| {
+                let mut all = take_all();
+                drop(all.pop());
+                for _ in 0..4 {
+                    gort::go(|| {
+                        loop {
+                            std::thread::sleep(Duration::from_micros(200));
+                        }
+                    });
+                }
+                let start = std::time::Instant::now();
+                while start.elapsed() < Duration::from_millis(500) {
+                    drop(std::io::stderr().as_fd().try_clone_to_owned().unwrap());
+                }
+            });
+        })
+        .env("GOMAXPROCS", label)
+        .run();
+        if !is_child() {
+            assert!(output.status.success(), "{}", stderr(&output));
+        }
+    }
+}
+
 /// The main goroutine ends, and the program with it, whatever others wait for.
 #[test]
 fn sockets_left_open() {

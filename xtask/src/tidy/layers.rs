@@ -11,7 +11,16 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("gort-macros", &["proc-macro2", "quote", "syn"]),
     (
         "gort",
-        &["addr2line", "gort-macros", "gort-rt", "gort-sys", "libc", "lock_api", "rustc-demangle"],
+        &[
+            "addr2line",
+            "gort-macros",
+            "gort-rt",
+            "gort-sys",
+            "libc",
+            "lock_api",
+            "object",
+            "rustc-demangle",
+        ],
     ),
 ];
 

@@ -3,7 +3,7 @@
 use super::schedtrace::Trace;
 use super::state::SCHED;
 use super::stop::procresize;
-use super::{deadlock, figures, preempt, schedtrace, sysmon, watchdog};
+use super::{deadlock, figures, preempt, schedtrace, sysmon, thread_state, watchdog};
 use crate::host::{self, Host};
 use crate::prim::Ordering;
 use crate::stack::DEFAULT_CLASS;
@@ -43,6 +43,7 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
     host::set(host);
     gort_sys::context::switch::set_fsgsbase(host.fsgsbase);
     raw::membarrier(MembarrierCommand::REGISTER_PRIVATE_EXPEDITED, 0, 0)?;
+    thread_state::setup();
     figures::begin();
     if options.deadlock {
         deadlock::enable();

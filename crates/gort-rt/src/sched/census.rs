@@ -13,6 +13,7 @@
 
 #![allow(unsafe_code)]
 
+use super::all::{all_gs, all_ms};
 use super::park::WaitReason;
 use super::sigstack;
 use super::state::SCHED;
@@ -91,8 +92,7 @@ pub fn census(parties: &mut [Party], pits: &mut [Pit]) -> Census {
         return census;
     }
     stop_the_world(|| {
-        let all = core::iter::successors(SCHED.allg.acquire(), |gp| gp.alllink.get());
-        for gp in all.filter(|gp| !matches!(gp.status.get(), Status::Dead | Status::Idle)) {
+        for gp in all_gs().filter(|gp| !matches!(gp.status.get(), Status::Dead | Status::Idle)) {
             let party = look(gp, pits, &mut census.pits);
             if let Some(place) = parties.get_mut(census.parties) {
                 *place = party;
@@ -177,7 +177,7 @@ pub fn stacks(out: &mut [(usize, usize)]) -> Option<usize> {
     };
     stack::mappings()?.for_each(&mut add);
     let _lists = SCHED.lock();
-    for mp in core::iter::successors(SCHED.allm.get(), |mp| mp.alllink.get()) {
+    for mp in all_ms() {
         add((mp.g0.stack_lo.get(), mp.g0.stack_hi.get()));
         add(sigstack::bounds(mp));
     }

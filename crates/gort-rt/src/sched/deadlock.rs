@@ -62,6 +62,7 @@
 
 #![allow(unsafe_code)]
 
+use super::all::all_gs;
 use super::counts::{self, Threads};
 use super::figures::numgoroutine;
 use super::state::{Lists, SCHED};
@@ -207,8 +208,7 @@ pub(super) fn end(why: Why) -> ! {
 
 /// Whether all goroutines wait, and none of them for a descriptor.
 fn all_wait() -> bool {
-    let mut all = core::iter::successors(SCHED.allg.get(), |gp| gp.alllink.get());
-    WAKEFUL.set(all.find(|gp| is_wakeful(gp)));
+    WAKEFUL.set(all_gs().find(|gp| is_wakeful(gp)));
     WAKEFUL.is_none()
 }
 

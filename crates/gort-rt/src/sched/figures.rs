@@ -4,13 +4,14 @@
 //! look at each P and each M, and does not depend on how many goroutines there are. What depends on that,
 //! why those that wait do so, is a call of its own ([`each_waiting`]).
 
+use super::all::{all_gs, all_ms};
 use super::latency::Latency;
 use super::park::WaitReason;
 use super::state::SCHED;
 use super::{preempt, sysmon, watchdog};
 use crate::obj::p::{P, PStatus};
 use crate::obj::status::Status;
-use crate::prim::{AtomicU64, Link, Ordering};
+use crate::prim::{AtomicU64, Ordering};
 use gort_sys::vdso::nanotime;
 
 /// When the runtime was started.
@@ -110,9 +111,8 @@ pub struct Figures {
     pub latency: Latency,
 }
 
-/// The present figures. Costs a look at each P and each thread: 100 ns for a
-/// few. Under the scheduler's lock
-/// as far as the threads go.
+/// The present figures. Costs a look at each P and each thread, at these under the scheduler's lock: 100 ns
+/// for a few.
 pub fn figures() -> Figures {
     let mut figures = Figures {
         uptime: if start() == 0 { 0 } else { nanotime().saturating_sub(start()) },
@@ -135,9 +135,7 @@ pub fn figures() -> Figures {
     let lists = SCHED.lock();
     figures.threads = lists.mcount;
     figures.idle_threads = lists.idle_ms();
-    let mut next = SCHED.allm.get();
-    while let Some(mp) = next {
-        next = mp.alllink.get();
+    for mp in all_ms() {
         match mp.curg.get().map(|gp| gp.status.get()) {
             Some(Status::Running) => figures.running += 1,
             Some(Status::Syscall) => figures.in_calls += 1,
@@ -177,13 +175,7 @@ pub fn run_queues() -> impl Iterator<Item = usize> {
 /// Calls `f` with the reason of each goroutine that waits. It looks at every goroutine that there has ever
 /// been room for, without a lock and while they go on: some 30 ms for 100,000.
 pub fn each_waiting(mut f: impl FnMut(WaitReason)) {
-    let newest = {
-        let _lists = SCHED.lock();
-        SCHED.allg.get()
-    };
-    // The links behind the newest do not change any more.
-    let all = core::iter::successors(newest, |gp| Link::get(&gp.alllink));
-    for gp in all.filter(|gp| gp.status.get() == Status::Waiting) {
+    for gp in all_gs().filter(|gp| gp.status.get() == Status::Waiting) {
         if let Some(reason) = WaitReason::of(gp.waitreason.get()) {
             f(reason);
         }

@@ -38,6 +38,7 @@
 //! of one. A status compare-and-swap at each transition: the queue that hands a goroutine over
 //! orders the stores already (`obj/status.rs`).
 
+pub(crate) mod all;
 pub(crate) mod bed;
 pub(crate) mod boot;
 pub(crate) mod census;

@@ -5,11 +5,9 @@
 //! left out: the runtime's own are what is looked for.
 
 use super::Say::{Dec, Text};
-use super::out::Out;
 use crate::host::{self, Ask};
+use crate::out::Out;
 use crate::traceback::{self, FIRST, Goroutine, How, Pc, State};
-
-const MINUTE: u64 = 60_000_000_000;
 
 /// All goroutines.
 pub(super) fn write(out: &mut Out) {
@@ -54,17 +52,9 @@ pub(super) fn here(out: &mut Out, id: u64) {
 }
 
 fn header(out: &mut Out, g: &Goroutine) {
-    let status = match (g.state, g.reason) {
-        (State::Waiting, Some(reason)) => reason.text(),
-        (State::Waiting, None) => "waiting",
-        (State::NotStarted | State::Runnable, _) => "runnable",
-        (State::Running, _) => "running",
-        (State::Syscall | State::InC, _) => "syscall",
-    };
-    out.say(&[Text("goroutine "), Dec(g.id), Text(" ["), Text(status)]);
-    let minutes = g.waited.unwrap_or(0) / MINUTE;
-    if minutes != 0 {
-        out.say(&[Text(", "), Dec(minutes), Text(" minutes")]);
+    out.say(&[Text("goroutine "), Dec(g.id), Text(" ["), Text(g.status())]);
+    if g.minutes() != 0 {
+        out.say(&[Text(", "), Dec(g.minutes()), Text(" minutes")]);
     }
     if g.state == State::InC {
         out.text(", in C");

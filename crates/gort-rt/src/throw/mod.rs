@@ -17,15 +17,14 @@
 #![allow(unsafe_code)]
 
 mod dump;
-mod out;
-mod status;
 
+use crate::out::Out;
 use crate::prim::{AtomicI32, AtomicU32, Ordering};
+use crate::sched::schedtrace;
 use core::cell::UnsafeCell;
 use gort_sys::context::{sigframe, slot, switch};
 use gort_sys::raw;
 use gort_sys::types::{SaFlags, SigAction, SigHow, SigSet, Signal, Timespec};
-use out::Out;
 
 /// One piece of the last line.
 #[derive(Clone, Copy)]
@@ -55,10 +54,12 @@ pub(crate) fn throw_with(pieces: &[Say<'_>]) -> ! {
         out.text("fatal error: gort: ");
         out.say(pieces);
         out.text("\n");
-        drop(out);
+        // What comes next may be the end.
+        out.flush();
         if TRACES.load(Ordering::Relaxed) != 0 {
-            status::write(&mut Out::new());
-            dump::write(&mut Out::new());
+            out.text("\n");
+            schedtrace::at_the_end(&mut out);
+            dump::write(&mut out);
         }
     });
     abort()

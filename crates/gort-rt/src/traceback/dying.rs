@@ -10,6 +10,7 @@ use super::{Goroutine, How, Name, Pc, State, capture, own, own_stacks};
 use crate::obj::m::M;
 use crate::obj::status::Status;
 use crate::prim::{AtomicI32, Ordering, nanotime};
+use crate::sched::all::{MOST, all_gs, all_ms};
 use crate::sched::preempt;
 use crate::sched::state::SCHED;
 use gort_sys::context::registers::Registers;
@@ -18,9 +19,6 @@ use gort_sys::types::{Pid, SigHow, SigSet};
 
 /// The thread that says how everybody dies; 0 while nobody does.
 static DYING: AtomicI32 = AtomicI32::new(0);
-
-/// More goroutines, and threads, than there are: a list that has been damaged may go round in a circle.
-const MOST: usize = 1 << 28;
 
 /// See [`super::each`].
 pub(super) fn each(here: Registers, f: &mut dyn FnMut(&Goroutine, &[Pc])) -> usize {
@@ -58,14 +56,8 @@ pub(super) fn each(here: Registers, f: &mut dyn FnMut(&Goroutine, &[Pc])) -> usi
             f(&goroutine, frames.kept());
         }
     }
-    let mut next = SCHED.allg.acquire().filter(|_| !forked);
-    for _ in 0..MOST {
-        let Some(gp) = next else { break };
-        if !own.is_some_and(|own| core::ptr::eq(own, gp)) {
-            look(gp, f);
-        }
-        next = gp.alllink.get();
-    }
+    let others = all_gs().filter(|gp| !own.is_some_and(|own| core::ptr::eq(own, *gp)));
+    others.take(if forked { 0 } else { MOST }).for_each(|gp| look(gp, f));
     0
 }
 
@@ -88,14 +80,7 @@ const THREAD: Goroutine = Goroutine {
 };
 
 fn others(thread: i32) -> impl Iterator<Item = &'static M> {
-    let mut next = SCHED.allm.acquire();
-    core::iter::from_fn(move || {
-        let mp = next?;
-        next = mp.alllink.get();
-        Some(mp)
-    })
-    .take(MOST)
-    .filter(move |mp| mp.tid.load(Ordering::Relaxed) != thread && can_answer(mp))
+    all_ms().take(MOST).filter(move |mp| mp.tid.load(Ordering::Relaxed) != thread && can_answer(mp))
 }
 
 /// A foreign thread outside its callbacks does not know the signal.

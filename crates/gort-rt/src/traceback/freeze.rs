@@ -57,10 +57,7 @@ impl Freeze {
 
     /// Waits until the thread is held, at the latest until `nanotime` says `until`. Whether it is not yet.
     pub(crate) fn wait(&self, until: u64) -> bool {
-        let deadline = Timespec {
-            sec: (until / 1_000_000_000).cast_signed(),
-            nsec: (until % 1_000_000_000).cast_signed(),
-        };
+        let deadline = Timespec::from_nanos(until);
         while self.state.load(Ordering::Relaxed) == ASKED {
             if nanotime() >= until {
                 return true;

@@ -5,6 +5,7 @@ use super::cache::Cache;
 use super::capture::Looker;
 use super::{Goroutine, How, Pc, own};
 use crate::prim::nanotime;
+use crate::sched::all::all_gs;
 use crate::sched::state::SCHED;
 use crate::sched::stop;
 use gort_sys::context::registers::Registers;
@@ -41,11 +42,6 @@ fn collect(buffer: &mut Buffer, here: Registers, only_own: bool) {
     if let Some(gp) = own {
         look(gp);
     }
-    let mut next = SCHED.allg.acquire().filter(|_| !only_own);
-    while let Some(gp) = next {
-        if !own.is_some_and(|own| core::ptr::eq(own, gp)) {
-            look(gp);
-        }
-        next = gp.alllink.get();
-    }
+    let others = all_gs().filter(|gp| !own.is_some_and(|own| core::ptr::eq(own, *gp)));
+    others.take_while(|_| !only_own).for_each(look);
 }

@@ -84,6 +84,24 @@ pub struct Goroutine {
     pub unseen: Option<&'static str>,
 }
 
+impl Goroutine {
+    /// What it does, in a word or two: Go's, by which readers of dumps know it.
+    pub fn status(&self) -> &'static str {
+        match (self.state, self.reason) {
+            (State::Waiting, Some(reason)) => reason.text(),
+            (State::Waiting, None) => "waiting",
+            (State::NotStarted | State::Runnable, _) => "runnable",
+            (State::Running, _) => "running",
+            (State::Syscall | State::InC, _) => "syscall",
+        }
+    }
+
+    /// For how many whole minutes it has waited.
+    pub fn minutes(&self) -> u64 {
+        self.waited.unwrap_or(0) / 60_000_000_000
+    }
+}
+
 /// How many of the newest frames are kept, and as many of the oldest. Go: `tracebackInnerFrames`.
 pub const FIRST: usize = 50;
 

@@ -21,6 +21,7 @@ mod leaks;
 mod memory;
 
 use crate::join::GoId;
+use crate::runtime::Title;
 use gort_rt::{Census, Party, Pit, WaitReason, census};
 use std::collections::HashMap;
 use std::fmt;
@@ -41,10 +42,7 @@ pub struct Waiting {
 /// `goroutine 7 [worker]`.
 impl fmt::Display for Waiting {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "goroutine {} [{name}]", self.id),
-            None => write!(f, "goroutine {}", self.id),
-        }
+        Title(self.id.0, self.name.as_deref()).fmt(f)
     }
 }
 

@@ -9,6 +9,7 @@
 
 use super::chain::Chain;
 use super::thread;
+use crate::runtime::Title;
 use crate::traceback::level;
 use gort_rt::Whose;
 use gort_sys::context::sigframe::SignalFrame;
@@ -57,14 +58,10 @@ unsafe extern "C" fn handler(signal: Signal, info: *mut SigInfo, frame: *mut Sig
 fn report(id: u64, name: Option<&str>, place: &str, size: usize, remedy: &str) -> ! {
     let mut line = [0u8; 512];
     let mut rest = &mut line[..];
-    let _ = write!(rest, "\ngoroutine {id}");
-    if let Some(name) = name {
-        let _ = write!(rest, " [{name}]");
-    }
+    let (who, size) = (Title(id, name), size >> 10);
     let _ = writeln!(
         rest,
-        " stack overflow{place}: it has {} KiB; give it more by {remedy}",
-        size >> 10
+        "\n{who} stack overflow{place}: it has {size} KiB; give it more by {remedy}"
     );
     let left = rest.len();
     let line = &line[..line.len() - left];

@@ -46,6 +46,7 @@ use crate::join::GoId;
 pub use crate::stack_use::{StackUse, stack_profile};
 #[doc(inline)]
 pub use gort_rt::WaitReason;
+use std::fmt;
 use std::io;
 use std::marker::PhantomData;
 
@@ -54,13 +55,20 @@ pub fn current() -> Option<GoId> {
     gort_rt::current().map(|gp| GoId(gp.id()))
 }
 
+/// A goroutine's number and name as text: `goroutine 7 [name]`.
+pub(crate) struct Title<'a>(pub(crate) u64, pub(crate) Option<&'a str>);
+
+impl fmt::Display for Title<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "goroutine {}", self.0)?;
+        self.1.map_or(Ok(()), |name| write!(f, " [{name}]"))
+    }
+}
+
 /// `goroutine 7 [name]`, or `thread 'name'`, for messages.
 pub(crate) fn title() -> String {
     match gort_rt::current() {
-        Some(gp) => match gp.name_here() {
-            Some(name) => format!("goroutine {} [{name}]", gp.id()),
-            None => format!("goroutine {}", gp.id()),
-        },
+        Some(gp) => Title(gp.id(), gp.name_here()).to_string(),
         None => format!("thread '{}'", std::thread::current().name().unwrap_or("<unnamed>")),
     }
 }

@@ -2,6 +2,7 @@
 //!
 //! The runtime finds them; a thread that does nothing else writes a line for each, and its trace.
 
+use super::Title;
 use crate::traceback::{self, Stderr};
 use gort_rt::traceback::Goroutine;
 use gort_rt::{Alarm, Found};
@@ -67,11 +68,11 @@ fn listen() {
 
 /// The line, and where the goroutine is by now. One that is over has neither name nor trace.
 fn describe(alarm: &Alarm) -> Vec<u8> {
-    let name = RefCell::new(String::new());
+    let name = RefCell::new(None);
     let wanted = |g: &Goroutine| {
         let found = g.id == alarm.goroutine;
         if found && let Some(text) = g.name.as_str() {
-            *name.borrow_mut() = format!(" [{text}]");
+            *name.borrow_mut() = Some(text.to_owned());
         }
         found
     };
@@ -79,9 +80,9 @@ fn describe(alarm: &Alarm) -> Vec<u8> {
     let system = traceback::level().is_system();
     // Into memory: that does not fail.
     let _ = traceback::dump_if(&mut trace, system, &wanted);
-    let (number, name) = (alarm.goroutine, name.take());
+    let name: Option<String> = name.take();
     let millis = alarm.nanos / 1_000_000;
-    let title = format!("gort: watchdog: goroutine {number}{name}");
+    let title = format!("gort: watchdog: {}", Title(alarm.goroutine, name.as_deref()));
     let line = match (alarm.found, alarm.proc) {
         (Found::Waiting, Some(proc)) => {
             format!("{title} has waited for {millis}ms in the run queue of P {proc}\n")

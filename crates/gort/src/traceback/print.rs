@@ -58,17 +58,9 @@ pub(super) fn running(text: &mut String, id: u64, name: Option<&str>) {
 }
 
 fn header(text: &mut String, g: &Goroutine) {
-    const MINUTE: u64 = 60_000_000_000;
-    let status = match (g.state, g.reason) {
-        (State::Waiting, Some(reason)) => reason.text(),
-        (State::Waiting, None) => "waiting",
-        (State::NotStarted | State::Runnable, _) => "runnable",
-        (State::Running, _) => "running",
-        (State::Syscall | State::InC, _) => "syscall",
-    };
-    let _ = write!(text, "goroutine {} [{status}", g.id);
-    if let Some(minutes @ 1..) = g.waited.map(|waited| waited / MINUTE) {
-        let _ = write!(text, ", {minutes} minutes");
+    let _ = write!(text, "goroutine {} [{}", g.id, g.status());
+    if g.minutes() != 0 {
+        let _ = write!(text, ", {} minutes", g.minutes());
     }
     if g.state == State::InC {
         text.push_str(", in C");
