@@ -11,15 +11,20 @@ import "C"
 import (
 	"fmt"
 	"os"
+	"strconv"
 	"time"
 )
 
-const times = 2_000_000
+const most = 2_000_000
 
 //export answer
 func answer() {}
 
 func main() {
+	times := most
+	if divisor, err := strconv.Atoi(os.Getenv("BENCH_DIVISOR")); err == nil {
+		times /= divisor
+	}
 	start := time.Now()
 	switch os.Args[1] {
 	case "ccall":
@@ -27,9 +32,9 @@ func main() {
 			C.nothing(nil)
 		}
 	case "callback":
-		C.back(times)
+		C.back(C.long(times))
 	default:
 		os.Exit(2)
 	}
-	fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/times)
+	fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/float64(times))
 }

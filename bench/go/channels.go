@@ -3,12 +3,13 @@ package main
 import "sync"
 
 const (
-	values = 3_000_000
-	buffer = 128
+	values  = 3_000_000
+	buffer  = 128
+	sieveTo = 2_000
 )
 
-func pingPong(n int) {
-	ping, pong := make(chan int), make(chan int)
+func pingPong(room, n int) {
+	ping, pong := make(chan int, room), make(chan int, room)
 	go func() {
 		for i := range ping {
 			pong <- i
@@ -65,21 +66,49 @@ func selectOfThree(n int) {
 	}
 }
 
+// The primes below n, each of which takes its multiples out of what goes through a channel.
+func sieve(n int) {
+	from := make(chan int)
+	numbers := from
+	go func() {
+		for i := 2; i < n; i++ {
+			numbers <- i
+		}
+		close(numbers)
+	}()
+	for {
+		prime, more := <-from
+		if !more {
+			return
+		}
+		rest, numbers := make(chan int), from
+		go func() {
+			for i := range numbers {
+				if i%prime != 0 {
+					rest <- i
+				}
+			}
+			close(rest)
+		}()
+		from = rest
+	}
+}
+
 // Runs a workload by name: whether there is one.
 func runChannels(workload string) bool {
-	both := func(n int, work func(int)) {
-		work(n / 10)
-		measure(n, func() { work(n) })
-	}
 	switch workload {
 	case "pingpong":
-		both(values/3, pingPong)
+		timed(values/3, func(n int) { pingPong(0, n) })
+	case "pingpong128":
+		timed(values/3, func(n int) { pingPong(buffer, n) })
 	case "buffered1x1":
-		both(values, func(n int) { transfer(1, n) })
+		timed(values, func(n int) { transfer(1, n) })
 	case "buffered4x4":
-		both(values, func(n int) { transfer(4, n) })
+		timed(values, func(n int) { transfer(4, n) })
 	case "select3":
-		both(values/3, selectOfThree)
+		timed(values/3, selectOfThree)
+	case "sieve":
+		timed(sieveTo, sieve)
 	default:
 		return false
 	}

@@ -1,4 +1,4 @@
-// Deferred work and panics on Go.
+// Deferred work and panics on Go: see defers.rs.
 package main
 
 const (
@@ -43,23 +43,24 @@ func recovering() {
 	fails()
 }
 
+// Runs a workload by name: whether there is one.
 func runDefers(workload string) bool {
 	switch workload {
 	case "defer":
-		measure(deferCalls, func() {
-			for n := uint64(0); n < deferCalls; n++ {
-				deferring(n)
+		timed(deferCalls, func(count int) {
+			for n := 0; n < count; n++ {
+				deferring(uint64(n))
 			}
 		})
 	case "defers":
-		measure(loops*loopDefers, func() {
-			for n := uint64(0); n < loops; n++ {
-				deferringLoop(n)
+		timed(loops*loopDefers, func(count int) {
+			for n := 0; n < count/loopDefers; n++ {
+				deferringLoop(uint64(n))
 			}
 		})
 	case "recover", "deferred":
-		measure(panics, func() {
-			for n := 0; n < panics; n++ {
+		timed(panics, func(count int) {
+			for n := 0; n < count; n++ {
 				recovering()
 			}
 		})

@@ -4,19 +4,20 @@ package main
 import (
 	"io"
 	"net"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 )
 
 const (
-	trips   = 400_000
-	message = 64
-	page    = 4096
+	trips = 200_000
+	page  = 4096
 )
 
-func serve(conn net.Conn) {
-	buf := make([]byte, page)
+func serve(conn net.Conn, message int) {
+	buf := make([]byte, max(message, page))
 	for {
 		n, err := conn.Read(buf)
 		if err != nil {
@@ -26,26 +27,53 @@ func serve(conn net.Conn) {
 	}
 }
 
-func ask(conns []net.Conn, rounds int) {
+// How long each took, if that is wanted.
+func ask(conns []net.Conn, message, rounds int, timed bool) [][]int {
 	var group sync.WaitGroup
-	for _, conn := range conns {
+	took := make([][]int, len(conns))
+	for n, conn := range conns {
 		group.Go(func() {
+			var sent time.Time
+			if timed {
+				took[n] = make([]int, rounds)
+			}
 			buf := make([]byte, message)
 			for i := 0; i < rounds; i++ {
+				if timed {
+					sent = time.Now()
+				}
 				conn.Write(buf)
 				if _, err := io.ReadFull(conn, buf); err != nil {
 					panic(err)
+				}
+				if timed {
+					took[n][i] = int(time.Since(sent))
 				}
 			}
 		})
 	}
 	group.Wait()
+	return took
 }
 
 func runEcho(workload string) bool {
-	count, err := strconv.Atoi(strings.TrimPrefix(workload, "echo"))
-	if err != nil || !strings.HasPrefix(workload, "echo") {
-		return false
+	name, size, sizes := strings.Cut(workload, "x")
+	count, found := number(name, "echo")
+	timed := false
+	if !found {
+		if count, timed = number(name, "latency"); !timed {
+			return false
+		}
+	}
+	message, all := 64, sized(trips)
+	if sizes {
+		var err error
+		if message, err = strconv.Atoi(size); err != nil {
+			return false
+		}
+	}
+	if message > page {
+		all /= 4
 	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,7 +85,7 @@ func runEcho(workload string) bool {
 			if err != nil {
 				panic(err)
 			}
-			go serve(conn)
+			go serve(conn, message)
 		}
 	}()
 	conns := make([]net.Conn, count)
@@ -66,8 +94,12 @@ func runEcho(workload string) bool {
 			panic(err)
 		}
 	}
-	rounds := trips / count
-	ask(conns, (rounds+3)/4)
-	measure(count*rounds, func() { ask(conns, rounds) })
+	rounds := max(all/count, 2)
+	ask(conns, message, (rounds+3)/4, timed)
+	if timed {
+		distribution(slices.Concat(ask(conns, message, rounds, true)...))
+	} else {
+		measure(count*rounds, func() { ask(conns, message, rounds, false) })
+	}
 	return true
 }

@@ -22,7 +22,7 @@ func mutex(n int) {
 		})
 	}
 	group.Wait()
-	if count != n {
+	if count != n/rivals*rivals {
 		panic("wrong count")
 	}
 }
@@ -61,7 +61,7 @@ func readers(n int) {
 		})
 	}
 	group.Wait()
-	if count != n/10 {
+	if count != (n/rivals+9)/10*rivals {
 		panic("wrong count")
 	}
 }
@@ -80,17 +80,13 @@ func groups(n int) {
 func runLocks(workload string) bool {
 	switch workload {
 	case "mutex":
-		mutex(locks / 10)
-		measure(locks, func() { mutex(locks) })
+		timed(locks, mutex)
 	case "uncontended":
-		uncontended(locks)
-		measure(locks, func() { uncontended(locks) })
+		timed(locks, uncontended)
 	case "rwlock":
-		readers(locks / 10)
-		measure(locks, func() { readers(locks) })
+		timed(locks, readers)
 	case "waitgroup":
-		groups(locks / 100)
-		measure(locks/8, func() { groups(locks / 8) })
+		timed(locks/8, groups)
 	default:
 		return false
 	}

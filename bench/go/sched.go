@@ -1,10 +1,14 @@
-// The workloads on Go: prints nanoseconds per operation.
+// The workloads on Go: prints figures as gort-bench does.
 package main
 
 import (
 	"fmt"
 	"os"
 	"runtime"
+	"slices"
+	"sort"
+	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,11 +20,11 @@ const (
 	leaves     = 1_000_000
 )
 
-func burst() {
+func burst(n int) {
 	var left atomic.Int64
-	left.Store(burstCount)
+	left.Store(int64(n))
 	done := make(chan struct{})
-	for i := 0; i < burstCount; i++ {
+	for i := 0; i < n; i++ {
 		go func() {
 			if left.Add(-1) == 0 {
 				close(done)
@@ -67,37 +71,119 @@ func skynet(result chan<- int64, number, size int64) {
 	result <- sum
 }
 
-func runSkynet() {
+func runSkynet(leaves int) {
 	result := make(chan int64, 1)
-	go skynet(result, 0, leaves)
-	if <-result != int64(leaves)*(leaves-1)/2 {
+	go skynet(result, 0, int64(leaves))
+	if <-result != int64(leaves)*int64(leaves-1)/2 {
 		panic("wrong sum")
 	}
 }
 
-func measure(count int, work func()) {
+// Stops the world, beside a goroutine that does not yield.
+func stopWorld(n int) {
+	var stop atomic.Bool
+	go func() {
+		for !stop.Load() {
+		}
+	}()
+	procs := runtime.GOMAXPROCS(0)
+	for i := 0; i < n; i++ {
+		runtime.GOMAXPROCS(procs + 1 - i%2)
+	}
+	runtime.GOMAXPROCS(procs)
+	stop.Store(true)
+}
+
+// Loops that take turns because they are interrupted: see turns.rs.
+func preempt() {
+	runtime.GOMAXPROCS(1)
+	var left, owner, at atomic.Int64
+	var took [2][]int
+	left.Store(int64(sized(200)))
+	start := time.Now()
+	var group sync.WaitGroup
+	for me := range took {
+		group.Go(func() {
+			for left.Load() > 0 {
+				for step := 0; step < 100; step++ {
+					spun = step
+				}
+				now := int64(time.Since(start))
+				if owner.Swap(int64(me)) != int64(me) {
+					if long := now - at.Load(); long >= 0 {
+						took[me] = append(took[me], int(long))
+					}
+					left.Add(-1)
+				}
+				at.Store(now)
+			}
+		})
+	}
+	group.Wait()
+	all := slices.Concat(took[0], took[1])
+	sort.Ints(all)
+	fmt.Printf("%d\n", all[len(all)/2])
+}
+
+var spun int
+
+// What is to be done in place of full.
+func sized(full int) int {
+	divisor, err := strconv.Atoi(os.Getenv("BENCH_DIVISOR"))
+	if err != nil {
+		divisor = 1
+	}
+	return max(full/divisor, 10)
+}
+
+func elapsed(count int, work func()) float64 {
 	start := time.Now()
 	work()
-	fmt.Printf("%.1f\n", float64(time.Since(start).Nanoseconds())/float64(count))
+	return float64(time.Since(start).Nanoseconds()) / float64(count)
+}
+
+func measure(count int, work func()) {
+	fmt.Printf("%.1f\n", elapsed(count, work))
+}
+
+// Measures what is done full times, or what that is cut down to, after a tenth to warm up.
+func timed(full int, work func(int)) {
+	count := sized(full)
+	work(count / 10)
+	measure(count, func() { work(count) })
+}
+
+// The same, warmed up by doing it all.
+func again(full int, work func(int)) {
+	count := sized(full)
+	work(count)
+	measure(count, func() { work(count) })
+}
+
+// The number that ends a workload's name, behind prefix.
+func number(workload, prefix string) (int, bool) {
+	rest, found := strings.CutPrefix(workload, prefix)
+	n, err := strconv.Atoi(rest)
+	return n, found && err == nil
 }
 
 func main() {
-	switch os.Args[1] {
+	name := os.Args[1]
+	switch name {
 	case "burst":
-		burst()
-		measure(burstCount, burst)
+		again(burstCount, burst)
 	case "join":
-		join(times)
-		measure(times, func() { join(times) })
+		timed(times, join)
 	case "yield":
-		yields(times)
-		measure(10*times, func() { yields(10 * times) })
+		timed(10*times, yields)
 	case "skynet":
-		runSkynet()
-		measure(leaves, runSkynet)
+		again(leaves, runSkynet)
+	case "preempt":
+		preempt()
+	case "stopworld":
+		timed(times/20, stopWorld)
 	default:
-		name := os.Args[1]
-		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runDefers(name) && !runTimers(name) && !runEcho(name) {
+		if !runLocks(name) && !runCalls(name) && !runChannels(name) && !runDefers(name) && !runTimers(name) && !runEcho(name) && !runParked(name) && !runFiles(name) {
 			os.Exit(2)
 		}
 	}

@@ -12,20 +12,21 @@ import (
 
 const (
 	timers = 1_000_000
-	sleeps = 2000
+	sleeps = 500
 	soon   = 3 * time.Second
 )
 
 func addTimers(report bool) {
-	all := make([]*time.Timer, 0, timers)
+	count := sized(timers)
+	all := make([]*time.Timer, 0, count)
 	work := func() {
-		for n := 0; n < timers; n++ {
-			due := time.Hour + time.Duration(n*7919%timers)*time.Microsecond
+		for n := 0; n < count; n++ {
+			due := time.Hour + time.Duration(n*7919%count)*time.Microsecond
 			all = append(all, time.AfterFunc(due, func() {}))
 		}
 	}
 	if report {
-		measure(timers, work)
+		measure(count, work)
 	} else {
 		work()
 	}
@@ -38,8 +39,10 @@ func addTimers(report bool) {
 
 func fireTimers() {
 	var group sync.WaitGroup
+	count := sized(timers)
+	soon := max(soon*time.Duration(count)/timers, soon/10)
 	start := time.Now()
-	for n := 0; n < timers; n++ {
+	for n := 0; n < count; n++ {
 		group.Add(1)
 		time.AfterFunc(soon-time.Since(start), group.Done)
 	}
@@ -48,15 +51,15 @@ func fireTimers() {
 	}
 	before := cpu()
 	group.Wait()
-	fmt.Printf("%.1f\n", float64(cpu()-before)/timers)
+	fmt.Printf("%.1f\n", float64(cpu()-before)/float64(count))
 }
 
 func resetTimers() {
-	all := make([]*time.Timer, timers)
+	all := make([]*time.Timer, sized(timers))
 	for n := range all {
 		all[n] = time.AfterFunc(time.Hour, func() {})
 	}
-	measure(4*timers, func() {
+	measure(4*len(all), func() {
 		for k := 0; k < 4; k++ {
 			for _, timer := range all {
 				if !timer.Reset(time.Hour) {
@@ -68,14 +71,24 @@ func resetTimers() {
 }
 
 func lateness() {
-	late := make([]int, sleeps)
+	late := make([]int, sized(sleeps))
 	for n := range late {
 		start := time.Now()
 		time.Sleep(time.Millisecond)
 		late[n] = int(time.Since(start) - time.Millisecond)
 	}
-	sort.Ints(late)
-	fmt.Printf("%.1f\n", float64(late[sleeps*99/100]))
+	distribution(late)
+}
+
+// See timers.rs.
+func distribution(all []int) {
+	sort.Ints(all)
+	part := func(of, whole int) float64 { return float64(all[min(len(all)*of/whole, len(all)-1)]) }
+	fmt.Printf("median %.1f\nthousandth %.1f\ncdf", part(50, 100), part(999, 1000))
+	for percent := 0; percent <= 100; percent++ {
+		fmt.Printf(" %.1f", part(percent, 100))
+	}
+	fmt.Printf("\n%.1f\n", part(99, 100))
 }
 
 func amongHogs() {

@@ -1,29 +1,25 @@
 //! Channel workloads on gort.
 
-use crate::{BUFFER, VALUES, measure};
-use gort::chan::{bounded, select};
+use crate::{BUFFER, SIEVE, VALUES, timed};
+use gort::chan::{Receiver, bounded, select};
 
 /// Runs a workload by name, on a goroutine.
 pub(crate) fn run(workload: &str) -> Option<f64> {
     Some(match workload {
-        "pingpong" => {
-            ping_pong(VALUES / 30);
-            measure(VALUES / 3, || ping_pong(VALUES / 3))
-        }
-        "buffered1x1" => buffered(1),
-        "buffered4x4" => buffered(4),
-        "select3" => {
-            select_of_three(VALUES / 30);
-            measure(VALUES / 3, || select_of_three(VALUES / 3))
-        }
+        "pingpong" => timed(VALUES / 3, |count| ping_pong(0, count)),
+        "pingpong128" => timed(VALUES / 3, |count| ping_pong(BUFFER, count)),
+        "buffered1x1" => timed(VALUES, |count| transfer(1, count)),
+        "buffered4x4" => timed(VALUES, |count| transfer(4, count)),
+        "select3" => timed(VALUES / 3, select_of_three),
+        "sieve" => timed(SIEVE, sieve),
         _ => return None,
     })
 }
 
 /// To and fro, `times`.
-fn ping_pong(times: u64) {
-    let (ping, to) = bounded(0);
-    let (from, pong) = bounded(0);
+fn ping_pong(room: usize, times: u64) {
+    let (ping, to) = bounded(room);
+    let (from, pong) = bounded(room);
     gort::scope(|s| {
         s.go(move || to.iter().try_for_each(|n: u64| from.send(n)));
         for n in 0..times {
@@ -32,11 +28,6 @@ fn ping_pong(times: u64) {
         }
         drop(ping);
     });
-}
-
-fn buffered(ends: u64) -> f64 {
-    transfer(ends, VALUES / 10);
-    measure(VALUES, || transfer(ends, VALUES))
 }
 
 /// `count` values from as many senders to as many receivers.
@@ -68,4 +59,15 @@ fn select_of_three(count: u64) {
             value.unwrap();
         }
     });
+}
+
+/// The primes below `count`, each of which takes its multiples out of what goes through a channel.
+fn sieve(count: u64) {
+    let (numbers, mut from) = bounded(0);
+    gort::go(move || (2..count).try_for_each(|n| numbers.send(n)));
+    while let Ok(prime) = from.recv() {
+        let (rest, next): (_, Receiver<u64>) = bounded(0);
+        gort::go(move || from.iter().filter(|n| n % prime != 0).try_for_each(|n| rest.send(n)));
+        from = next;
+    }
 }

@@ -1,6 +1,6 @@
 //! Deferred work and panics: gort's forms, and std's for the same.
 
-use crate::measure;
+use crate::timed;
 use gort::panic::{Defers, deferred, recover, recovered};
 use std::hint::black_box;
 use std::panic::{catch_unwind, set_hook};
@@ -16,10 +16,9 @@ const PANICS: u64 = 200_000;
 
 /// Runs a workload by name, on a goroutine.
 pub(crate) fn run(workload: &str) -> Option<f64> {
-    set_hook(Box::new(|_| {}));
     Some(match workload {
         "defer" => calls(deferring),
-        "defers" => measure(LOOP * LOOPS, || (0..LOOPS).for_each(defers)),
+        "defers" => loops(defers),
         "recover" => panics(|| assert!(recover(fails).is_err())),
         // std's on a goroutine.
         "catch" => panics(|| assert!(catch_unwind(fails).is_err())),
@@ -36,17 +35,20 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
 
 /// What there is without gort: a call at the end of the block, boxed closures, `catch_unwind`.
 pub(crate) fn run_std(workload: &str) -> Option<f64> {
-    set_hook(Box::new(|_| {}));
     Some(match workload {
         "defer" => calls(calling),
-        "defers" => measure(LOOP * LOOPS, || (0..LOOPS).for_each(boxed)),
+        "defers" => loops(boxed),
         "recover" | "deferred" => panics(|| assert!(catch_unwind(fails).is_err())),
         _ => return None,
     })
 }
 
 fn calls(mut call: impl FnMut(u64) -> u64) -> f64 {
-    measure(CALLS, || (0..CALLS).for_each(|n| _ = black_box(call(n))))
+    timed(CALLS, |count| (0..count).for_each(|n| _ = black_box(call(n))))
+}
+
+fn loops(each: fn(u64)) -> f64 {
+    timed(LOOP * LOOPS, |count| (0..count / LOOP).for_each(each))
 }
 
 #[inline(never)]
@@ -94,5 +96,6 @@ fn fails() {
 }
 
 fn panics(mut one: impl FnMut()) -> f64 {
-    measure(PANICS, || (0..PANICS).for_each(|_| one()))
+    set_hook(Box::new(|_| {}));
+    timed(PANICS, |count| (0..count).for_each(|_| one()))
 }

@@ -1,5 +1,7 @@
-//! Echo over loopback: as many connections as the workload's name says, 64 bytes there and back on each, at
-//! the same time. The server reads into a page, the client exactly its message. Both are in this process.
+//! Echo over loopback: as many connections as the workload's name says, with messages of 64 bytes, or as many
+//! as the name says behind an `x`, there and back on each at the same time. The server reads what there is,
+//! up to a page or a message, the client exactly its message. Both are in this process. `latency` in place of
+//! `echo` asks how long each takes, there and back, which costs two looks at the clock.
 //!
 //! The limit is a loop around `epoll_wait` on one thread per worker, each with both ends of its connections.
 //!
@@ -9,101 +11,163 @@
 
 #![allow(unsafe_code)]
 
-use crate::{measure, procs};
+use crate::timers::distribution;
+use crate::{measure, procs, sized};
 use gort_sys::raw;
 use gort_sys::types::{DupFlags, EpollEvent, EpollFlags, EpollOp};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Barrier};
+use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Round trips in all.
-const TRIPS: usize = 400_000;
-const MESSAGE: usize = 64;
-const PAGE: usize = 4096;
+const TRIPS: u64 = 200_000;
 
-/// How many connections the workload has.
-fn connections(workload: &str) -> Option<usize> {
-    workload.strip_prefix("echo")?.parse().ok()
+/// How many connections a workload has, how often something goes there and back on each, how many bytes, and
+/// whether each is timed.
+#[derive(Clone, Copy)]
+struct Echo {
+    count: usize,
+    rounds: usize,
+    message: usize,
+    timed: bool,
 }
+
+impl Echo {
+    fn named(workload: &str) -> Option<Echo> {
+        let timed = workload.strip_prefix("latency");
+        let name = timed.or_else(|| workload.strip_prefix("echo"))?;
+        let (count, message) = name.split_once('x').unwrap_or((name, "64"));
+        let (count, message): (usize, _) = (count.parse().ok()?, message.parse().ok()?);
+        // What is large takes longer.
+        let trips = sized(TRIPS) as usize / if message > PAGE { 4 } else { 1 };
+        Some(Echo { count, rounds: (trips / count).max(2), message, timed: timed.is_some() })
+    }
+
+    /// How many rounds warm up.
+    fn warm(self) -> usize {
+        self.rounds.div_ceil(4)
+    }
+
+    fn trips(self) -> u64 {
+        (self.count * self.rounds) as u64
+    }
+
+    /// What the workload is asked for, of what all took and each took.
+    fn figure(self, nanos: f64, took: impl Iterator<Item = Vec<Duration>>) -> f64 {
+        if self.timed { distribution(took.flatten().collect()) } else { nanos }
+    }
+}
+
+/// The end of a connection that asks, and how long it took each time, if that is wanted.
+struct Client<S> {
+    stream: S,
+    took: Vec<Duration>,
+}
+
+impl<S> Client<S> {
+    fn new(stream: S) -> Client<S> {
+        Client { stream, took: Vec::new() }
+    }
+
+    /// Forgets what has been timed: there will be so many rounds.
+    fn begin(&mut self, echo: Echo, rounds: usize) {
+        self.took = Vec::with_capacity(if echo.timed { rounds } else { 0 });
+    }
+
+    /// Now, if that is wanted.
+    fn sent(echo: Echo) -> Option<Instant> {
+        echo.timed.then(Instant::now)
+    }
+
+    fn back(&mut self, sent: Option<Instant>) {
+        self.took.extend(sent.map(|sent| sent.elapsed()));
+    }
+}
+
+/// What a server reads at a time, at least.
+const PAGE: usize = 4096;
 
 /// Runs a workload on gort.
 pub(crate) fn run_gort(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     Some(gort::run(move || {
         let listener = gort::net::TcpListener::bind("127.0.0.1:0").unwrap();
         let at = listener.local_addr().unwrap();
         gort::go(move || {
             for stream in listener.incoming() {
-                gort::go(|| serve(stream.unwrap()));
+                gort::go(move || serve(stream.unwrap(), echo));
             }
         });
-        let mut streams: Vec<_> =
-            (0..count).map(|_| gort::net::TcpStream::connect(at).unwrap()).collect();
+        let connect = |_| Client::new(gort::net::TcpStream::connect(at).unwrap());
+        let mut clients: Vec<_> = (0..echo.count).map(connect).collect();
         let mut all = |rounds| {
             gort::scope(|scope| {
-                for stream in &mut streams {
-                    scope.go(move || ask(stream, rounds));
+                for client in &mut clients {
+                    scope.go(move || ask(client, echo, rounds));
                 }
             });
         };
-        all(rounds.div_ceil(4));
-        measure((count * rounds) as u64, || all(rounds))
+        all(echo.warm());
+        let nanos = measure(echo.trips(), || all(echo.rounds));
+        echo.figure(nanos, clients.into_iter().map(|client| client.took))
     }))
 }
 
-fn serve(mut stream: impl Read + Write) {
-    let mut page = [0; PAGE];
+fn serve(mut stream: impl Read + Write, echo: Echo) {
+    let mut page = vec![0; echo.message.max(PAGE)];
     while let Ok(got @ 1..) = stream.read(&mut page) {
         stream.write_all(&page[..got]).unwrap();
     }
 }
 
-fn ask(stream: &mut (impl Read + Write), rounds: usize) {
-    let mut message = [7; MESSAGE];
+fn ask<S: Read + Write>(client: &mut Client<S>, echo: Echo, rounds: usize) {
+    client.begin(echo, rounds);
+    let mut message = vec![7; echo.message];
     for _ in 0..rounds {
-        stream.write_all(&message).unwrap();
-        stream.read_exact(&mut message).unwrap();
+        let sent = Client::<S>::sent(echo);
+        client.stream.write_all(&message).unwrap();
+        client.stream.read_exact(&mut message).unwrap();
+        client.back(sent);
     }
 }
 
 /// Runs a workload on may.
 pub(crate) fn run_may(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     let listener = may::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let at = listener.local_addr().unwrap();
     // SAFETY: see the module.
     unsafe {
         may::coroutine::spawn(move || {
             for stream in listener.incoming() {
-                may::coroutine::spawn(|| serve(stream.unwrap()));
+                may::coroutine::spawn(move || serve(stream.unwrap(), echo));
             }
         });
     }
-    let all = |streams: Vec<may::net::TcpStream>, rounds| -> Vec<_> {
-        let asked = streams.into_iter().map(|mut stream| {
+    let all = |clients: Vec<Client<may::net::TcpStream>>, rounds| -> Vec<_> {
+        let asked = clients.into_iter().map(|mut client| {
             // SAFETY: see the module.
             unsafe {
                 may::coroutine::spawn(move || {
-                    ask(&mut stream, rounds);
-                    stream
+                    ask(&mut client, echo, rounds);
+                    client
                 })
             }
         });
         let asked: Vec<_> = asked.collect();
         asked.into_iter().map(|one| one.join().unwrap()).collect()
     };
-    let streams = (0..count).map(|_| may::net::TcpStream::connect(at).unwrap()).collect();
-    let streams = all(streams, rounds.div_ceil(4));
-    Some(measure((count * rounds) as u64, || drop(all(streams, rounds))))
+    let connect = |_| Client::new(may::net::TcpStream::connect(at).unwrap());
+    let mut clients = all((0..echo.count).map(connect).collect(), echo.warm());
+    let nanos = measure(echo.trips(), || clients = all(std::mem::take(&mut clients), echo.rounds));
+    Some(echo.figure(nanos, clients.into_iter().map(|client| client.took)))
 }
 
 /// Runs a workload on tokio.
 pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
-    let count = connections(workload)?;
-    let rounds = TRIPS / count;
+    let echo = Echo::named(workload)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(procs())
         .enable_io()
@@ -116,69 +180,101 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
                 tokio::spawn(async move {
-                    let mut page = [0; PAGE];
+                    let mut page = vec![0; echo.message.max(PAGE)];
                     while let Ok(got @ 1..) = stream.read(&mut page).await {
                         stream.write_all(&page[..got]).await.unwrap();
                     }
                 });
             }
         });
-        let mut streams = Vec::new();
-        for _ in 0..count {
-            streams.push(tokio::net::TcpStream::connect(at).await.unwrap());
+        let mut clients = Vec::new();
+        for _ in 0..echo.count {
+            clients.push(Client::new(tokio::net::TcpStream::connect(at).await.unwrap()));
         }
-        let streams = ask_tokio(streams, rounds.div_ceil(4)).await;
-        let start = std::time::Instant::now();
-        ask_tokio(streams, rounds).await;
-        Some(start.elapsed().as_nanos() as f64 / (count * rounds) as f64)
+        let clients = ask_tokio(clients, echo, echo.warm()).await;
+        let start = Instant::now();
+        let clients = ask_tokio(clients, echo, echo.rounds).await;
+        let nanos = start.elapsed().as_nanos() as f64 / echo.trips() as f64;
+        Some(echo.figure(nanos, clients.into_iter().map(|client| client.took)))
     })
 }
 
-async fn ask_tokio(
-    streams: Vec<tokio::net::TcpStream>,
-    rounds: usize,
-) -> Vec<tokio::net::TcpStream> {
-    let asked: Vec<_> = streams
+type TokioClient = Client<tokio::net::TcpStream>;
+
+async fn ask_tokio(clients: Vec<TokioClient>, echo: Echo, rounds: usize) -> Vec<TokioClient> {
+    let asked: Vec<_> = clients
         .into_iter()
-        .map(|mut stream| {
+        .map(|mut client| {
             tokio::spawn(async move {
-                let mut message = [7; MESSAGE];
+                client.begin(echo, rounds);
+                let mut message = vec![7; echo.message];
                 for _ in 0..rounds {
-                    stream.write_all(&message).await.unwrap();
-                    stream.read_exact(&mut message).await.unwrap();
+                    let sent = TokioClient::sent(echo);
+                    client.stream.write_all(&message).await.unwrap();
+                    client.stream.read_exact(&mut message).await.unwrap();
+                    client.back(sent);
                 }
-                stream
+                client
             })
         })
         .collect();
-    let mut streams = Vec::new();
+    let mut clients = Vec::new();
     for one in asked {
-        streams.push(one.await.unwrap());
+        clients.push(one.await.unwrap());
     }
-    streams
+    clients
+}
+
+/// Runs a workload on std, with a thread for each end.
+pub(crate) fn run_std(workload: &str) -> Option<f64> {
+    let echo = Echo::named(workload)?;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = listener.local_addr().unwrap();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            std::thread::spawn(move || serve(stream.unwrap(), echo));
+        }
+    });
+    let connect = |_| Client::new(TcpStream::connect(at).unwrap());
+    let mut clients: Vec<_> = (0..echo.count).map(connect).collect();
+    let mut all = |rounds| {
+        std::thread::scope(|scope| {
+            for client in &mut clients {
+                scope.spawn(move || ask(client, echo, rounds));
+            }
+        });
+    };
+    all(echo.warm());
+    let nanos = measure(echo.trips(), || all(echo.rounds));
+    Some(echo.figure(nanos, clients.into_iter().map(|client| client.took)))
 }
 
 /// Runs a workload on threads around `epoll_wait`.
 pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
-    let (count, threads) = (connections(workload)?, procs());
-    let rounds = TRIPS / count;
+    let (echo, threads) = (Echo::named(workload)?, procs());
+    if echo.message > PAGE {
+        // It would have to remember what it could not write.
+        return None;
+    }
     let begin = Arc::new(Barrier::new(threads + 1));
     let all: Vec<_> = (0..threads)
         .map(|thread| {
             let begin = begin.clone();
-            let count = count / threads + usize::from(thread < count % threads);
+            let count = echo.count / threads + usize::from(thread < echo.count % threads);
             std::thread::spawn(move || {
                 let mut ends = pairs(count);
-                epoll_loop(&mut ends, rounds.div_ceil(4));
+                epoll_loop(&mut ends, echo, echo.warm());
                 begin.wait();
-                epoll_loop(&mut ends, rounds);
+                epoll_loop(&mut ends, echo, echo.rounds)
             })
         })
         .collect();
     begin.wait();
-    Some(measure((count * rounds) as u64, || {
-        all.into_iter().for_each(|one| one.join().unwrap());
-    }))
+    let mut took = Vec::new();
+    let nanos = measure(echo.trips(), || {
+        took.extend(all.into_iter().map(|one| one.join().unwrap()));
+    });
+    Some(echo.figure(nanos, took.into_iter()))
 }
 
 /// Connections, the client's end first, the server's behind it.
@@ -194,7 +290,8 @@ fn pairs(count: usize) -> Vec<TcpStream> {
     ends
 }
 
-fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
+/// What all took each time, if that is wanted.
+fn epoll_loop(ends: &mut [TcpStream], echo: Echo, rounds: usize) -> Vec<Duration> {
     let epoll = raw::epoll_create1(DupFlags::CLOEXEC).unwrap();
     for (i, end) in ends.iter().enumerate() {
         let event = EpollEvent { events: EpollFlags::IN, data: i as u64 };
@@ -202,9 +299,11 @@ fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
     }
     let mut left = vec![rounds; ends.len()];
     let mut open = ends.len() / 2;
+    let (mut sent, mut took) = (vec![Instant::now(); ends.len()], Vec::new());
     let mut page = [7; PAGE];
-    for client in ends.iter_mut().step_by(2) {
-        client.write_all(&page[..MESSAGE]).unwrap();
+    for (client, sent) in ends.iter_mut().zip(&mut sent).step_by(2) {
+        *sent = Instant::now();
+        client.write_all(&page[..echo.message]).unwrap();
     }
     let mut events = [EpollEvent::default(); 256];
     while open != 0 {
@@ -217,6 +316,11 @@ fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
                 Err(error) => panic!("{error}"),
             };
             if i.is_multiple_of(2) {
+                if echo.timed {
+                    let now = Instant::now();
+                    took.push(now - sent[i]);
+                    sent[i] = now;
+                }
                 left[i] -= 1;
                 if left[i] == 0 {
                     open -= 1;
@@ -226,4 +330,5 @@ fn epoll_loop(ends: &mut [TcpStream], rounds: usize) {
             ends[i].write_all(&page[..got]).unwrap();
         }
     }
+    took
 }

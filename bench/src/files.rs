@@ -1,6 +1,6 @@
 //! Files on gort, and on std's threads.
 
-use crate::measure;
+use crate::{measure, sized, timed};
 use std::hint::black_box;
 use std::io::{self, Read, Seek};
 use std::path::PathBuf;
@@ -9,8 +9,8 @@ use std::path::PathBuf;
 const PAGE: usize = 4096;
 /// The file has so many pages.
 const PAGES: u64 = 16_384;
-/// How often it is read.
-const ROUNDS: u64 = 10;
+/// How many are read.
+const READS: u64 = 10 * PAGES;
 /// How often a file is looked up.
 const LOOKS: u64 = 1_000_000;
 
@@ -44,19 +44,20 @@ fn scratch() -> PathBuf {
 
 fn pages(mut file: impl Read + Seek) -> f64 {
     let mut page = [0; PAGE];
-    let mut all = |rounds| {
-        for _ in 0..rounds {
-            file.rewind().unwrap();
-            for _ in 0..PAGES {
-                file.read_exact(&mut page).unwrap();
-                black_box(&mut page);
+    let mut all = |count: u64| {
+        for n in 0..count {
+            if n % PAGES == 0 {
+                file.rewind().unwrap();
             }
+            file.read_exact(&mut page).unwrap();
+            black_box(&mut page);
         }
     };
-    all(1);
-    measure(ROUNDS * PAGES, || all(ROUNDS))
+    all(PAGES);
+    let count = sized(READS);
+    measure(count, || all(count))
 }
 
 fn looks<T>(path: PathBuf, look: impl Fn(&PathBuf) -> io::Result<T>) -> f64 {
-    measure(LOOKS, || (0..LOOKS).for_each(|_| drop(black_box(look(&path)))))
+    timed(LOOKS, |count| (0..count).for_each(|_| drop(black_box(look(&path)))))
 }

@@ -1,6 +1,6 @@
 //! Futures on gort and on tokio: one that is ready, and two parties that take turns.
 
-use crate::{TIMES, measure, procs};
+use crate::{TIMES, procs, timed};
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::pin::Pin;
@@ -35,8 +35,8 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
 
 /// Nanoseconds for a future that is ready.
 fn at_once(block_on: impl Fn(Ready<u64>) -> u64) -> f64 {
-    measure(100 * TIMES, || {
-        for n in 0..100 * TIMES {
+    timed(100 * TIMES, |count| {
+        for n in 0..count {
             assert_eq!(block_on(black_box(ready(n))), n);
         }
     })
@@ -44,15 +44,13 @@ fn at_once(block_on: impl Fn(Ready<u64>) -> u64) -> f64 {
 
 /// Nanoseconds for a turn, there and back.
 fn turns<H>(spawn: impl Fn(Party) -> H, join: impl Fn(H)) -> f64 {
-    let work = |count| {
+    timed(2 * TIMES, |count| {
         let (first, served) = oneshot::channel();
         let there = spawn(Box::pin(serve(first, count)));
         let back = spawn(Box::pin(play(served)));
         join(there);
         join(back);
-    };
-    work(TIMES / 10);
-    measure(2 * TIMES, || work(2 * TIMES))
+    })
 }
 
 async fn serve(mut to: oneshot::Sender<Ball>, count: u64) {

@@ -7,45 +7,40 @@
 
 #![allow(unsafe_code)]
 
-use crate::{BURST, LEAVES, TIMES, measure};
+use crate::idle::idle;
+use crate::parked::{WAITING, WOKEN, count, parked};
+use crate::{BURST, LEAVES, TIMES, again, number, procs, timed};
 use std::ffi::c_void;
 use std::hint::black_box;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
-    gort::run(|| {
-        Some(match workload {
-            "burst" => {
-                burst();
-                measure(BURST, burst)
-            }
-            "join" => {
-                join(TIMES);
-                measure(TIMES, || join(TIMES))
-            }
-            "yield" => {
-                yields(TIMES);
-                measure(10 * TIMES, || yields(10 * TIMES))
-            }
-            "skynet" => {
-                skynet(0, LEAVES);
-                measure(LEAVES, || assert_eq!(skynet(0, LEAVES), LEAVES * (LEAVES - 1) / 2))
-            }
-            "ccall" => measure(10 * TIMES, || ccalls(10 * TIMES)),
-            "callback" => measure(10 * TIMES, || gort::ffi::call_with(|| callbacks(10 * TIMES))),
-            "parked" => parked(false),
-            "parked-shared" => parked(true),
+    let workload = workload.to_owned();
+    gort::run(move || {
+        Some(match workload.as_str() {
+            "burst" => again(BURST, burst),
+            "join" => timed(TIMES, join),
+            "yield" => timed(10 * TIMES, yields),
+            "skynet" => again(LEAVES, |leaves| {
+                assert_eq!(skynet(0, leaves), leaves * (leaves - 1) / 2);
+            }),
+            "ccall" => timed(10 * TIMES, ccalls),
+            "callback" => timed(10 * TIMES, |count| gort::ffi::call_with(|| callbacks(count))),
+            "stopworld" => timed(TIMES / 20, stop_world),
+            "preempt" => crate::turns::preempt(),
+            "idle" => idle!(span => gort::time::sleep(span)),
             _ => {
-                return crate::calls::run(workload)
-                    .or_else(|| crate::channels::run(workload))
-                    .or_else(|| crate::defers::run(workload))
-                    .or_else(|| crate::files::run(workload))
-                    .or_else(|| crate::futures::run(workload))
-                    .or_else(|| crate::locks::run(workload))
-                    .or_else(|| crate::timers::run(workload))
-                    .or_else(|| crate::echo::run_gort(workload));
+                return crate::calls::run(&workload)
+                    .or_else(|| parked(&workload))
+                    .or_else(|| crate::channels::run(&workload))
+                    .or_else(|| crate::defers::run(&workload))
+                    .or_else(|| crate::files::run(&workload))
+                    .or_else(|| crate::futures::run(&workload))
+                    .or_else(|| crate::locks::run(&workload))
+                    .or_else(|| crate::timers::run(&workload))
+                    .or_else(|| crate::echo::run_gort(&workload));
             }
         })
     })
@@ -53,7 +48,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
 
 /// To the caller it is C.
 #[inline(never)]
-unsafe extern "C" fn nothing(arg: *mut c_void) {
+pub(crate) unsafe extern "C" fn nothing(arg: *mut c_void) {
     black_box(arg);
 }
 
@@ -75,10 +70,10 @@ fn callbacks(times: u64) {
     }
 }
 
-fn burst() {
+fn burst(count: u64) {
     // As in Go, whose goroutines have a plain pointer to the counter: none that is counted.
-    let left = Box::leak(Box::new((AtomicU64::new(BURST), gort_rt::Completion::new())));
-    for _ in 0..BURST {
+    let left = Box::leak(Box::new((AtomicU64::new(count), gort_rt::Completion::new())));
+    for _ in 0..count {
         let left = &*left;
         gort::go(move || {
             if left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -120,48 +115,49 @@ fn skynet(number: u64, size: u64) -> u64 {
     children.into_iter().map(|child| child.join().unwrap()).sum()
 }
 
-/// Resident bytes for each of a million parked goroutines, with a TLS block of their own or without.
-fn parked(shared: bool) -> f64 {
-    fn resident() -> f64 {
-        let status = std::fs::read_to_string("/proc/self/status").unwrap();
-        let field = |name: &str| -> f64 {
-            let line = status.lines().find(|line| line.starts_with(name)).unwrap();
-            line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
-        };
-        eprintln!("page tables {:.0} B", field("VmPTE:") / BURST as f64);
-        field("VmRSS:")
-    }
-    let before = resident();
-    let mut handles = Vec::new();
-    for _ in 0..BURST {
-        // Each waits for its own event, like a goroutine that waits for its own connection.
+/// Stops the world, beside a goroutine that does not yield.
+fn stop_world(times: u64) {
+    let stop = AtomicBool::new(false);
+    gort::scope(|s| {
+        s.go(|| {
+            while !stop.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        });
+        let procs = procs();
+        for n in 0..times {
+            gort::runtime::gomaxprocs(Some(procs + 1 - n as usize % 2));
+        }
+        stop.store(true, Ordering::Relaxed);
+    });
+}
+
+/// Resident bytes for each of those that are parked, with a TLS block of their own or without.
+fn parked(workload: &str) -> Option<f64> {
+    let spawn = |shared: bool| {
         let event = Arc::new(gort_rt::Completion::new());
         let waits = Arc::clone(&event);
-        let body = move || waits.wait();
+        let body = move || {
+            count(&WAITING);
+            waits.wait();
+            count(&WOKEN);
+        };
         if shared {
             // SAFETY: uses no thread-locals.
             drop(unsafe { gort::Builder::new().spawn_shared_tls(body) }.unwrap());
         } else {
             drop(gort::go(body));
         }
-        handles.push(event);
-    }
-    let queued = || {
-        let stats = gort::runtime::stats();
-        stats.local_queues + stats.global_queue
+        event
     };
-    while queued() > 0 {
-        gort::gosched();
-    }
-    let bytes = (resident() - before) / BURST as f64;
-    let wake = measure(BURST, || {
-        for event in &handles {
+    let shared = number(workload, "sharedtls");
+    let total = shared.or_else(|| number(workload, "parked"))?;
+    Some(parked!(
+        total,
+        spawn(shared.is_some()),
+        |event: &Arc<gort_rt::Completion>| {
             let _ = event.complete();
-        }
-        while gort::runtime::num_goroutine() > 1 {
-            gort::gosched();
-        }
-    });
-    eprintln!("wake {wake:.0} ns");
-    bytes
+        },
+        gort::gosched()
+    ))
 }

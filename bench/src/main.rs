@@ -1,8 +1,11 @@
-//! `gort-bench PEER WORKLOAD`: runs one workload on one peer and prints nanoseconds per operation.
+//! `gort-bench PEER WORKLOAD`: runs one workload on one peer and prints its figure, and further ones as
+//! `NAME FIGURE` or, for a distribution, `NAME QUANTILE...`. It ends with 2 if the peer does not have it.
 //!
-//! Peers: `gort`, `tokio`, `may`, and for channels, on threads, crossbeam-channel and flume, for
-//! sockets a loop around epoll_wait, for files and sleeping std; Go's programs are in `bench/go`. `bench/compare.sh` runs them side by side, interleaved, and prints the ratios. GOMAXPROCS says how many workers there are.
+//! Each peer has its module, but for sockets and memory, where all are in one; Go's programs are in `bench/go`.
+//! `cargo bench-peers` runs them side by side and knows what each of them is. GOMAXPROCS says how many
+//! workers there are; BENCH_DIVISOR how many times fewer operations, a power of ten.
 
+mod bare;
 mod calls;
 mod channels;
 mod defers;
@@ -10,12 +13,17 @@ mod echo;
 mod files;
 mod futures;
 mod go;
+mod idle;
 mod locks;
 mod may_peer;
+mod parked;
+mod smol_peer;
+mod std_peer;
 mod thread_peer;
 mod timers;
 mod tokio_channels;
 mod tokio_peer;
+mod turns;
 
 use std::time::Instant;
 
@@ -27,8 +35,22 @@ pub const TIMES: u64 = 200_000;
 pub const LEAVES: u64 = 1_000_000;
 /// Values that go through channels.
 pub const VALUES: u64 = 3_000_000;
+/// Values that the sieve begins with.
+pub const SIEVE: u64 = 2_000;
 /// The buffer of those that have one.
 pub const BUFFER: usize = 128;
+/// Goroutines that wait for one another at a lock.
+pub const RIVALS: u64 = 8;
+/// Lockings of one lock.
+pub const LOCKS: u64 = 8_000_000;
+/// Timers at a time.
+pub const TIMERS: u64 = 1_000_000;
+
+/// What is to be done in place of `full`.
+pub fn sized(full: u64) -> u64 {
+    let divisor = std::env::var("BENCH_DIVISOR").ok().and_then(|text| text.parse().ok());
+    (full / divisor.unwrap_or(1)).max(10)
+}
 
 /// Runs `work`, which does `count` operations, and returns nanoseconds for each.
 pub fn measure(count: u64, work: impl FnOnce()) -> f64 {
@@ -37,31 +59,56 @@ pub fn measure(count: u64, work: impl FnOnce()) -> f64 {
     start.elapsed().as_nanos() as f64 / count as f64
 }
 
+/// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up.
+pub fn timed(full: u64, mut work: impl FnMut(u64)) -> f64 {
+    let count = sized(full);
+    work(count / 10);
+    measure(count, || work(count))
+}
+
+/// The same, warmed up by doing it all, for those who need as much memory as there are operations.
+pub fn again(full: u64, mut work: impl FnMut(u64)) -> f64 {
+    let count = sized(full);
+    work(count);
+    measure(count, || work(count))
+}
+
+/// Prints a further figure, or a distribution.
+pub fn also(name: &str, figures: &[f64]) {
+    let figures: Vec<_> = figures.iter().map(|figure| format!(" {figure:.1}")).collect();
+    println!("{name}{}", figures.concat());
+}
+
 /// How many workers to use.
 pub fn procs() -> usize {
     std::env::var("GOMAXPROCS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
 }
 
+/// The number that ends a workload's name, behind `prefix`.
+pub fn number(workload: &str, prefix: &str) -> Option<u64> {
+    workload.strip_prefix(prefix)?.parse().ok()
+}
+
 fn main() {
     let mut args = std::env::args().skip(1);
     let (peer, workload) = (args.next().unwrap_or_default(), args.next().unwrap_or_default());
-    let nanos = match peer.as_str() {
+    let figure = match peer.as_str() {
         "gort" => go::run(&workload),
         "tokio" => tokio_peer::run(&workload),
         "may" => may_peer::run(&workload),
+        "smol" => smol_peer::run(&workload),
         "crossbeam" => thread_peer::run_crossbeam(&workload),
         "flume" => thread_peer::run_flume(&workload),
         "parking_lot" => locks::run_parking_lot(&workload),
         "epoll" => echo::run_epoll(&workload),
-        "std" => timers::run_std(&workload)
-            .or_else(|| files::run_std(&workload))
-            .or_else(|| defers::run_std(&workload)),
+        "std" => std_peer::run(&workload),
+        "bare" => bare::run(&workload),
         _ => None,
     };
-    match nanos {
-        Some(nanos) => println!("{nanos:.1}"),
+    match figure {
+        Some(figure) => println!("{figure:.1}"),
         None => {
-            eprintln!("usage: gort-bench PEER WORKLOAD (see bench/compare.sh)");
+            eprintln!("{peer} has no {workload}; see cargo bench-peers");
             std::process::exit(2);
         }
     }

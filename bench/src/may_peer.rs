@@ -8,35 +8,82 @@
 
 #![allow(unsafe_code)]
 
-use crate::{TIMES, measure, procs};
+use crate::idle::idle;
+use crate::parked::{WAITING, WOKEN, count, parked};
+use crate::{LOCKS, RIVALS, TIMES, VALUES, number, procs, timed, timers};
 use may::coroutine;
+use may::sync::{Mutex, SyncFlag, mpsc};
+use std::sync::Arc;
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
     may::config().set_workers(procs());
     Some(match workload {
-        "join" => {
-            join(TIMES / 10);
-            measure(TIMES / 10, || join(TIMES / 10))
-        }
-        "yield" => {
-            yields(TIMES);
-            measure(10 * TIMES, || yields(10 * TIMES))
-        }
-        _ => return crate::echo::run_may(workload),
+        "join" => timed(TIMES / 10, |count| on_one(move || join(count))),
+        "yield" => timed(10 * TIMES, yields),
+        "pingpong" => timed(VALUES / 3, |count| on_one(move || ping_pong(count))),
+        "mutex" => timed(LOCKS, rivals),
+        "sleep" => on_one(|| timers::lateness(coroutine::sleep)),
+        "idle" => on_one(|| idle!(span => coroutine::sleep(span))),
+        _ => match number(workload, "parked") {
+            Some(total) => on_one(move || waiting(total)),
+            None => return crate::echo::run_may(workload),
+        },
     })
 }
 
-fn join(times: u64) {
+/// Runs it on a coroutine.
+fn on_one<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     // SAFETY: uses no thread-locals.
-    let all = unsafe {
-        coroutine::spawn(move || {
-            for _ in 0..times {
-                coroutine::spawn(|| {}).join().unwrap();
-            }
+    unsafe { coroutine::spawn(work) }.join().unwrap()
+}
+
+/// To and fro, `times`. may's channels hold what they are given.
+fn ping_pong(times: u64) {
+    let ((ping, to), (from, pong)) = (mpsc::channel(), mpsc::channel());
+    // SAFETY: uses no thread-locals.
+    unsafe { coroutine::spawn(move || to.iter().try_for_each(|n: u64| from.send(n))) };
+    for n in 0..times {
+        ping.send(n).unwrap();
+        assert_eq!(pong.recv(), Ok(n));
+    }
+}
+
+fn rivals(times: u64) {
+    let count = Arc::new(Mutex::new(0));
+    let all: Vec<_> = (0..RIVALS)
+        .map(|_| {
+            let count = Arc::clone(&count);
+            let work = move || (0..times / RIVALS).for_each(|_| *count.lock().unwrap() += 1);
+            // SAFETY: uses no thread-locals.
+            unsafe { coroutine::spawn(work) }
         })
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+    assert_eq!(*count.lock().unwrap(), times / RIVALS * RIVALS);
+}
+
+fn waiting(total: u64) -> f64 {
+    let spawn = || {
+        let event = Arc::new(SyncFlag::new());
+        let waits = Arc::clone(&event);
+        let work = move || {
+            count(&WAITING);
+            waits.wait();
+            count(&WOKEN);
+        };
+        // SAFETY: uses no thread-locals.
+        unsafe { coroutine::spawn(work) };
+        event
     };
-    all.join().unwrap();
+    parked!(total, spawn(), |event: &Arc<SyncFlag>| event.fire(), coroutine::yield_now())
+}
+
+fn join(times: u64) {
+    for _ in 0..times {
+        // SAFETY: uses no thread-locals.
+        unsafe { coroutine::spawn(|| {}) }.join().unwrap();
+    }
 }
 
 fn yields(times: u64) {

@@ -1,20 +1,23 @@
-//! Timers on gort, and how late std's sleep is.
+//! Timers on gort, and how late anybody's sleep is.
 
-use crate::measure;
+use crate::{TIMERS, also, measure, sized};
 use gort::sync::WaitGroup;
 use gort::time::{Timer, sleep};
 use gort_sys::types::ClockId;
 use gort_sys::vdso::clock_gettime;
 use std::time::{Duration, Instant};
 
-/// Timers at a time.
-const TIMERS: u64 = 1_000_000;
 /// How often a goroutine, or a thread, sleeps, and for how long.
-const SLEEPS: usize = 2000;
-const SPAN: Duration = Duration::from_millis(1);
+pub(crate) const SLEEPS: u64 = 500;
+pub(crate) const SPAN: Duration = Duration::from_millis(1);
 /// When a timer is due that is not to fire, and one that is: when all have been set.
 const HOUR: Duration = Duration::from_secs(3600);
 const SOON: Duration = Duration::from_secs(3);
+
+/// [`SOON`], or as much less as there are fewer timers.
+fn soon(count: u64) -> Duration {
+    SOON.mul_f64((count as f64 / TIMERS as f64).max(0.1))
+}
 
 /// Runs a workload by name, on a goroutine.
 pub(crate) fn run(workload: &str) -> Option<f64> {
@@ -31,17 +34,13 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
     })
 }
 
-/// As far as there is a comparison.
-pub(crate) fn run_std(workload: &str) -> Option<f64> {
-    (workload == "sleep").then(|| lateness(std::thread::sleep))
-}
-
 /// Timers due at different times, which are stopped again.
 fn add() -> f64 {
-    let mut timers = Vec::with_capacity(TIMERS as usize);
-    let nanos = measure(TIMERS, || {
-        for n in 0..TIMERS {
-            let due = HOUR + Duration::from_micros(n * 7919 % TIMERS);
+    let count = sized(TIMERS);
+    let mut timers = Vec::with_capacity(count as usize);
+    let nanos = measure(count, || {
+        for n in 0..count {
+            let due = HOUR + Duration::from_micros(n * 7919 % count);
             timers.push(Timer::after_func(due, || ()));
         }
     });
@@ -51,23 +50,24 @@ fn add() -> f64 {
 
 /// CPU time of what happens when they are due: a goroutine for each.
 fn fire() -> f64 {
-    let group = WaitGroup::new();
+    let (group, count) = (WaitGroup::new(), sized(TIMERS));
+    let soon = soon(count);
     let start = Instant::now();
-    for _ in 0..TIMERS {
+    for _ in 0..count {
         group.add(1);
         let done = group.clone();
-        Timer::after_func(SOON.saturating_sub(start.elapsed()), move || done.done());
+        Timer::after_func(soon.saturating_sub(start.elapsed()), move || done.done());
     }
-    assert!(start.elapsed() < SOON, "the machine is too slow");
+    assert!(start.elapsed() < soon, "the machine is too slow");
     let before = cpu();
     group.wait();
-    (cpu() - before) as f64 / TIMERS as f64
+    (cpu() - before) as f64 / count as f64
 }
 
 /// Each is set to a later time, as one that guards a connection.
 fn reset() -> f64 {
-    let timers: Vec<_> = (0..TIMERS).map(|_| Timer::after_func(HOUR, || ())).collect();
-    let nanos = measure(4 * TIMERS, || {
+    let timers: Vec<_> = (0..sized(TIMERS)).map(|_| Timer::after_func(HOUR, || ())).collect();
+    let nanos = measure(4 * timers.len() as u64, || {
         for _ in 0..4 {
             timers.iter().for_each(|timer| assert!(timer.reset(HOUR)));
         }
@@ -76,16 +76,31 @@ fn reset() -> f64 {
     nanos
 }
 
-/// How late one of a hundred is at least, in nanoseconds.
-fn lateness(sleep: impl Fn(Duration)) -> f64 {
-    let late = || {
+/// How late one of a hundred is at least, in nanoseconds, with the median and the distribution.
+pub(crate) fn lateness(sleep: impl Fn(Duration)) -> f64 {
+    late((0..sized(SLEEPS)).map(|_| {
         let start = Instant::now();
         sleep(SPAN);
-        (start.elapsed() - SPAN).as_nanos()
-    };
-    let mut all: Vec<_> = (0..SLEEPS).map(|_| late()).collect();
+        start.elapsed()
+    }))
+}
+
+/// The same of sleeps that took so long.
+pub(crate) fn late(slept: impl Iterator<Item = Duration>) -> f64 {
+    distribution(slept.map(|slept| slept.saturating_sub(SPAN)).collect())
+}
+
+/// Prints the median, what one of a thousand takes at least, and the distribution, and returns what one of a
+/// hundred takes at least, in nanoseconds.
+pub(crate) fn distribution(mut all: Vec<Duration>) -> f64 {
     all.sort_unstable();
-    all[SLEEPS * 99 / 100] as f64
+    let part = |of: usize, whole: usize| {
+        all[(all.len() * of / whole).min(all.len() - 1)].as_nanos() as f64
+    };
+    also("median", &[part(50, 100)]);
+    also("thousandth", &[part(999, 1000)]);
+    also("cdf", &(0..=100).map(|percent| part(percent, 100)).collect::<Vec<_>>());
+    part(99, 100)
 }
 
 /// The same while four goroutines do not yield.
@@ -106,6 +121,7 @@ fn among_hogs() -> f64 {
     })
 }
 
+/// CPU time of the process, in nanoseconds.
 fn cpu() -> u64 {
     let time = clock_gettime(ClockId::PROCESS_CPUTIME).expect("there is such a clock");
     time.sec.cast_unsigned() * 1_000_000_000 + time.nsec.cast_unsigned()

@@ -1,7 +1,7 @@
 //! Channel workloads on tokio, as far as it has them: the smallest channel has room for one value, and
 //! has one receiver.
 
-use crate::{BUFFER, VALUES};
+use crate::{BUFFER, SIEVE, VALUES};
 use std::future::Future;
 use std::pin::Pin;
 use tokio::sync::mpsc;
@@ -9,8 +9,9 @@ use tokio::sync::mpsc;
 /// The count of operations of a workload.
 pub(crate) fn count(workload: &str) -> Option<u64> {
     match workload {
-        "pingpong" | "select3" => Some(VALUES / 3),
+        "pingpong" | "pingpong128" | "select3" => Some(VALUES / 3),
         "buffered1x1" => Some(VALUES),
+        "sieve" => Some(SIEVE),
         _ => None,
     }
 }
@@ -18,15 +19,38 @@ pub(crate) fn count(workload: &str) -> Option<u64> {
 /// A workload that has a count.
 pub(crate) fn work(workload: &str, count: u64) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     match workload {
-        "pingpong" => Box::pin(ping_pong(count)),
+        "pingpong" => Box::pin(ping_pong(1, count)),
+        "pingpong128" => Box::pin(ping_pong(BUFFER, count)),
         "select3" => Box::pin(select_of_three(count)),
+        "sieve" => Box::pin(sieve(count)),
         _ => Box::pin(transfer(count)),
     }
 }
 
-async fn ping_pong(times: u64) {
-    let (ping, mut to) = mpsc::channel(1);
-    let (from, mut pong) = mpsc::channel(1);
+/// The primes below `count`, each of which takes its multiples out of what goes through a channel.
+async fn sieve(count: u64) {
+    let (numbers, mut from) = mpsc::channel(1);
+    tokio::spawn(async move {
+        for n in 2..count {
+            let _ = numbers.send(n).await;
+        }
+    });
+    while let Some(prime) = from.recv().await {
+        let (rest, next) = mpsc::channel(1);
+        tokio::spawn(async move {
+            while let Some(n) = from.recv().await {
+                if n % prime != 0 {
+                    let _ = rest.send(n).await;
+                }
+            }
+        });
+        from = next;
+    }
+}
+
+async fn ping_pong(room: usize, times: u64) {
+    let (ping, mut to) = mpsc::channel(room);
+    let (from, mut pong) = mpsc::channel(room);
     let echo = tokio::spawn(async move {
         while let Some(n) = to.recv().await {
             from.send(n).await.unwrap();

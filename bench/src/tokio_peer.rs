@@ -1,11 +1,19 @@
 //! The workloads on tokio.
 
-use crate::{BURST, LEAVES, TIMES, measure, procs, tokio_channels};
+use crate::calls::{sleep_thread, sleeps};
+use crate::idle::idle;
+use crate::parked::{WAITING, WOKEN, count, parked};
+use crate::timers::{SLEEPS, SPAN as NAP, late};
+use crate::{BURST, LEAVES, LOCKS, RIVALS, TIMERS, TIMES};
+use crate::{again, measure, number, procs, sized, timed, tokio_channels};
 use std::future::Future;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use tokio::sync::Notify;
-use tokio::task::yield_now;
+use std::time::{Duration, Instant};
+use tokio::sync::{Mutex, Notify, RwLock};
+use tokio::task::{JoinSet, spawn_blocking, yield_now};
+use tokio::time::sleep;
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
@@ -13,44 +21,50 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
     if apart.is_some() {
         return apart;
     }
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().worker_threads(procs()).build().ok()?;
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    let runtime = builder.worker_threads(procs()).enable_time().build().ok()?;
     let block = |work: Pin<Box<dyn Future<Output = ()> + Send>>| {
         runtime.block_on(async { tokio::spawn(work).await.unwrap() });
     };
+    let value = |work: Pin<Box<dyn Future<Output = f64> + Send>>| {
+        runtime.block_on(async { tokio::spawn(work).await.unwrap() })
+    };
     Some(match workload {
-        "burst" => {
-            block(Box::pin(burst()));
-            measure(BURST, || block(Box::pin(burst())))
+        "burst" => again(BURST, |count| block(Box::pin(burst(count)))),
+        "join" => timed(TIMES, |count| block(Box::pin(join(count)))),
+        "yield" => timed(10 * TIMES, |count| block(Box::pin(yields(count)))),
+        "skynet" => again(LEAVES, |leaves| {
+            block(Box::pin(async move {
+                assert_eq!(skynet(0, leaves).await, leaves * (leaves - 1) / 2);
+            }));
+        }),
+        "mutex" => timed(LOCKS, |count| block(Box::pin(rivals(count)))),
+        "uncontended" => timed(LOCKS, |count| block(Box::pin(uncontended(count)))),
+        "rwlock" => timed(LOCKS, |count| block(Box::pin(readers(count)))),
+        "waitgroup" => timed(LOCKS / 8, |count| block(Box::pin(groups(count)))),
+        "timeradd" => {
+            value(Box::pin(add()));
+            value(Box::pin(add()))
         }
-        "join" => {
-            block(Box::pin(join(TIMES)));
-            measure(TIMES, || block(Box::pin(join(TIMES))))
-        }
-        "yield" => {
-            block(Box::pin(yields(TIMES)));
-            measure(10 * TIMES, || block(Box::pin(yields(10 * TIMES))))
-        }
-        "skynet" => {
-            let work = || async {
-                assert_eq!(skynet(0, LEAVES).await, LEAVES * (LEAVES - 1) / 2);
-            };
-            block(Box::pin(work()));
-            measure(LEAVES, || block(Box::pin(work())))
-        }
+        "sleep" => value(Box::pin(lateness())),
+        "idle" => value(Box::pin(async { idle!(span => sleep(span).await) })),
         _ => {
+            if let Some(count) = number(workload, "parked") {
+                return Some(value(Box::pin(waiting(count))));
+            }
+            if let Some(sleepers) = number(workload, "block") {
+                return Some(sleeps(|times| block(Box::pin(blocking(sleepers, times)))));
+            }
             let count = tokio_channels::count(workload)?;
-            let work = |count| block(tokio_channels::work(workload, count));
-            work(count / 10);
-            measure(count, || work(count))
+            timed(count, |count| block(tokio_channels::work(workload, count)))
         }
     })
 }
 
-async fn burst() {
+async fn burst(count: u64) {
     // See `go.rs`.
-    let left = Box::leak(Box::new((AtomicU64::new(BURST), Notify::new())));
-    for _ in 0..BURST {
+    let left = Box::leak(Box::new((AtomicU64::new(count), Notify::new())));
+    for _ in 0..count {
         let left = &*left;
         tokio::spawn(async move {
             if left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
@@ -94,4 +108,110 @@ fn skynet(number: u64, size: u64) -> Pin<Box<dyn Future<Output = u64> + Send>> {
         }
         sum
     })
+}
+
+async fn rivals(times: u64) {
+    let count = Arc::new(Mutex::new(0));
+    let mut all = JoinSet::new();
+    for _ in 0..RIVALS {
+        let count = Arc::clone(&count);
+        all.spawn(async move {
+            for _ in 0..times / RIVALS {
+                *count.lock().await += 1;
+            }
+        });
+    }
+    all.join_all().await;
+    assert_eq!(*count.lock().await, times / RIVALS * RIVALS);
+}
+
+async fn uncontended(times: u64) {
+    let count = Mutex::new(0);
+    for _ in 0..times {
+        *count.lock().await += 1;
+    }
+}
+
+/// One in ten writes.
+async fn readers(times: u64) {
+    let count = Arc::new(RwLock::new(0));
+    let mut all = JoinSet::new();
+    for _ in 0..RIVALS {
+        let count = Arc::clone(&count);
+        all.spawn(async move {
+            let mut seen = 0;
+            for n in 0..times / RIVALS {
+                if n % 10 == 0 {
+                    *count.write().await += 1;
+                } else {
+                    seen += *count.read().await;
+                }
+            }
+            std::hint::black_box(seen);
+        });
+    }
+    all.join_all().await;
+    assert_eq!(*count.read().await, (times / RIVALS).div_ceil(10) * RIVALS);
+}
+
+/// So many tasks, a few at a time.
+async fn groups(times: u64) {
+    for _ in 0..times / RIVALS {
+        let mut group = JoinSet::new();
+        for _ in 0..RIVALS {
+            group.spawn(async {});
+        }
+        group.join_all().await;
+    }
+}
+
+/// Timers due at different times, each of which needs a task.
+async fn add() -> f64 {
+    let count = sized(TIMERS);
+    let mut all = Vec::with_capacity(count as usize);
+    let nanos = measure(count, || {
+        for n in 0..count {
+            let due = Duration::from_secs(3600) + Duration::from_micros(n * 7919 % count);
+            all.push(tokio::spawn(sleep(due)));
+        }
+    });
+    all.iter().for_each(tokio::task::JoinHandle::abort);
+    nanos
+}
+
+async fn lateness() -> f64 {
+    let mut slept = Vec::new();
+    for _ in 0..sized(SLEEPS) {
+        let start = Instant::now();
+        sleep(NAP).await;
+        slept.push(start.elapsed());
+    }
+    late(slept.into_iter())
+}
+
+async fn waiting(total: u64) -> f64 {
+    let spawn = || {
+        let event = Arc::new(Notify::new());
+        let waits = Arc::clone(&event);
+        tokio::spawn(async move {
+            count(&WAITING);
+            waits.notified().await;
+            count(&WOKEN);
+        });
+        event
+    };
+    parked!(total, spawn(), |event: &Arc<Notify>| event.notify_one(), yield_now().await)
+}
+
+/// On the threads that tokio has for it.
+async fn blocking(sleepers: u64, times: u64) {
+    let mut all = JoinSet::new();
+    for _ in 0..sleepers {
+        all.spawn(async move {
+            for _ in 0..times {
+                spawn_blocking(sleep_thread).await.unwrap();
+            }
+        });
+    }
+    all.join_all().await;
 }
