@@ -19,7 +19,8 @@
 //! The slots hold addresses of functions of one signature each: the resolver, the system call's
 //! stand-in, or what the kernel's image has under the name that the kernel documents for it
 //! (vdso(7)). The image stays mapped and unchanged for the life of the process, and its address is
-//! the one the kernel gave; a program that unmaps it takes the clocks away from libc as well.
+//! the one the kernel gave; a program that unmaps it later takes the clocks away from libc as well. Valgrind does
+//! so before the program starts: the kernel is asked whether the image is there.
 //!
 //! Source: vdso(7). Go: `runtime.vdsoauxv`, `runtime.nanotime1`, `runtime.walltime`.
 
@@ -207,9 +208,15 @@ fn check(answer: i64) -> Result<i64> {
 
 /// The kernel's image, if it has mapped one.
 fn image() -> Option<&'static [u8]> {
-    let front = ptr::with_exposed_provenance::<u8>(address()?);
-    // SAFETY: the image is mapped for good (module docs), in whole pages, so the first one is
-    // there; its header says how far the rest goes.
+    let address = address()?;
+    let mut there = 0_u8;
+    let vec = (&raw mut there).expose_provenance();
+    // SAFETY: the kernel writes one byte there, for one page.
+    let answer = unsafe { Regs::new().push(address).push(PAGE).push(vec).trap(nr::MINCORE) };
+    Errno::from_ret(answer).ok()?;
+    let front = ptr::with_exposed_provenance::<u8>(address);
+    // SAFETY: the first page was there just now, and the image is mapped for good (module docs), in whole
+    // pages; its header says how far the rest goes.
     unsafe {
         let len = elf::loaded_len(core::slice::from_raw_parts(front, PAGE))?;
         Some(core::slice::from_raw_parts(front, len))
