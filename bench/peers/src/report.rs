@@ -128,7 +128,9 @@ fn groups() -> Vec<&'static str> {
 pub(crate) fn verdicts(record: &Record) -> [usize; 3] {
     let mut counts = [0; 3];
     for (row, cell) in lines(record) {
-        for (verdict, _) in row.targets.iter().filter_map(|target| judge(*target, cell)) {
+        for (verdict, _) in
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+        {
             counts[match verdict {
                 Verdict::Met => 0,
                 Verdict::Missed => 1,
@@ -247,7 +249,9 @@ fn table(body: &mut String, rows: &[(&Row, &Cell)]) {
             }
         }
         body.push_str("<td class=\"target\">");
-        for (verdict, said) in row.targets.iter().filter_map(|target| judge(*target, cell)) {
+        for (verdict, said) in
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+        {
             let class = match verdict {
                 Verdict::Met => "met",
                 Verdict::Missed => "missed",
