@@ -94,37 +94,6 @@ func stopWorld(n int) {
 	stop.Store(true)
 }
 
-// Loops that take turns because they are interrupted: see turns.rs.
-func preempt() {
-	runtime.GOMAXPROCS(1)
-	var left, owner, at atomic.Int64
-	var took [2][]int
-	left.Store(int64(sized(200)))
-	start := time.Now()
-	var group sync.WaitGroup
-	for me := range took {
-		group.Go(func() {
-			for left.Load() > 0 {
-				for step := 0; step < 100; step++ {
-					spun = step
-				}
-				now := int64(time.Since(start))
-				if owner.Swap(int64(me)) != int64(me) {
-					if long := now - at.Load(); long >= 0 {
-						took[me] = append(took[me], int(long))
-					}
-					left.Add(-1)
-				}
-				at.Store(now)
-			}
-		})
-	}
-	group.Wait()
-	all := slices.Concat(took[0], took[1])
-	sort.Ints(all)
-	fmt.Printf("%d\n", all[len(all)/2])
-}
-
 var spun int
 
 // What is to be done in place of full.
@@ -178,8 +147,6 @@ func main() {
 		timed(10*times, yields)
 	case "skynet":
 		again(leaves, runSkynet)
-	case "preempt":
-		preempt()
 	case "stopworld":
 		timed(times/20, stopWorld)
 	default:

@@ -2,14 +2,15 @@
 //!
 //! # Safety
 //!
-//! `getppid` has no arguments. The stack that is switched to is written by nobody else, and lives as long as
+//! `getppid` has no arguments. A handler that does nothing may be called anywhere. The stack that is switched to is written by nobody else, and lives as long as
 //! the process.
 
 #![allow(unsafe_code)]
 
 use crate::{TIMES, timed};
 use gort_sys::context::switch;
-use gort_sys::nr;
+use gort_sys::types::Signal;
+use gort_sys::{nr, raw};
 use std::arch::asm;
 use std::ffi::c_void;
 use std::hint::black_box;
@@ -21,6 +22,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "rawsyscall" | "syscall" => timed(25 * TIMES, |count| (0..count).for_each(|_| trap())),
         "ccall" => timed(50 * TIMES, calls),
         "yield" => switches(),
+        "preempt" => signals(),
         _ => return None,
     })
 }
@@ -44,6 +46,18 @@ fn trap() {
             options(nostack, preserves_flags),
         );
     }
+}
+
+/// Signals that this thread sends to itself.
+fn signals() -> f64 {
+    extern "C" fn nothing(_: i32) {}
+    let handler = nothing as extern "C" fn(i32);
+    // SAFETY: see the module.
+    unsafe { libc::signal(libc::SIGURG, handler as libc::sighandler_t) };
+    let (process, thread) = (raw::getpid(), raw::gettid());
+    timed(TIMES, |count| {
+        (0..count).for_each(|_| raw::tgkill(process, thread, Signal::URG).unwrap())
+    })
 }
 
 /// The stack pointers of who is suspended: first who measures, then the other.

@@ -193,8 +193,8 @@ pub(crate) static ROWS: &[Row] = &[
         .target(&[AtMost(30.0), Of(1.0, May)]).main(),
     row(SCHED, "skynet", "skynet: a tree of 1,000,000 leaves, each", Nanos, Powers, &[Go, Tokio, Smol])
         .absent(&[MANY, THREADS]).target(&[Of(0.6, Go)]).main(),
-    row(SCHED, "preempt", "from one loop to another on one P by an interruption, median", Nanos, All, &[Go])
-        .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]),
+    row(SCHED, "preempt", "interrupted by a signal, to another and back (bare: the signal)", Nanos, One, &[Bare])
+        .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]).target(&[AtMost(1_300.0)]),
     row(SCHED, "stopworld", "stop the world beside a loop", Nanos, All, &[Go]),
 
     row(CHAN, "pingpong", "there and back, no buffer (tokio, smol: one place)", Nanos, Both,
