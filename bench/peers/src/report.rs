@@ -2,6 +2,7 @@
 //! well as HTML, and can be read in light and dark and on a narrow screen.
 
 use crate::charts::{self, Bar, Bars, Curve};
+use crate::costs_page;
 use crate::peer::Peer;
 use crate::record::{Cell, Outcome, Record};
 use crate::stats::{Spread, quantile};
@@ -36,6 +37,7 @@ pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
             picture(&mut body, &charts::curves(x, unit, &all));
         }
     }
+    costs_page::section(&mut body, record);
     if let Some(before) = before {
         changes(&mut body, record, before);
     }
@@ -447,7 +449,7 @@ pub(crate) fn date(date: &str) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

@@ -64,6 +64,7 @@ fn the_page_says_everything_once_it_is_known() {
         "lateness of 1 ms: distribution",
         "Memory, and how many wait",
         "and how many Ps",
+        "What an operation costs",
         "Since 2026-01-02 03:04",
         "<td>Go</td><td>1.00 (1.00–1.00)</td><td class=\"met\">0.50 (0.50–0.50)</td>",
     ] {
