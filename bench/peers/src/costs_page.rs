@@ -34,16 +34,16 @@ pub(crate) fn section(body: &mut String, record: &Record) {
         body,
         "<h2>What an operation costs</h2><p>Counted by {}, which plays a CPU with these caches: {}. One P, \
          nothing is interrupted. Each figure is the difference of two runs, so that beginning and end are not in it. \
-         The kernel's instructions are not counted; a look at the clock is a system call here. The thread pointer \
-         is counted as set by <code>wrfsbase</code>, as on the bare machine. Times are this run's, of a row above \
-         with one P. In brackets is gort in terms of the peer.</p>",
+         Neither the kernel's instructions are counted nor, of a look at the clock, the vDSO's, which is hidden here. \
+         The thread pointer is counted as set by <code>wrfsbase</code>, as on the bare machine. Times are this run's, \
+         of a row above with one P. In brackets is gort in terms of the peer.</p>",
         escape(&costs.by),
         escape(&costs.caches.join("; ")),
     );
     body.push_str(
         "<div class=\"wide\"><table><thead><tr><th>One operation</th><th></th><th>Instructions</th>\
-         <th>Atomics</th><th>Misses of the first caches</th><th>Of the last</th><th>System calls</th><th>Time</th>\
-         </tr></thead><tbody>",
+         <th>Atomics</th><th>Misses of the first caches</th><th>Of the last</th><th>System calls</th>\
+         <th>Looks at the clock</th><th>Time</th></tr></thead><tbody>",
     );
     for (path, lines) in counted(costs) {
         let ours = costs.get(path.workload, Peer::Gort).and_then(|cost| cost.as_ref().ok());
@@ -56,12 +56,13 @@ pub(crate) fn section(body: &mut String, record: &Record) {
                     let of = of.map(|ours| figure(ours.instructions / cost.instructions));
                     let of = of.map_or(String::new(), |of| format!("<small>({of})</small>"));
                     let _ = write!(body, "<td>{}{of}</td>", amount(cost.instructions));
-                    for of in [cost.atomics, cost.misses, cost.last_misses, cost.calls] {
+                    for of in [cost.atomics, cost.misses, cost.last_misses, cost.calls, cost.clocks]
+                    {
                         let _ = write!(body, "<td>{}</td>", amount(of));
                     }
                 }
                 Err(why) => {
-                    let _ = write!(body, "<td class=\"absent\" colspan=\"5\">{}</td>", escape(why));
+                    let _ = write!(body, "<td class=\"absent\" colspan=\"6\">{}</td>", escape(why));
                 }
             }
             let _ = write!(body, "<td>{}</td></tr>", time(record, path, *peer));
@@ -115,9 +116,9 @@ mod tests {
         for text in [
             "valgrind-3.19.0, which plays a CPU with these caches: I1 cache: 65536 B; LL cache: 1 B.",
             "<th>yield to the other of two</th><td>gort</td><td>250</td><td>1.50</td><td>0.25</td><td>0</td>\
-             <td>1.00</td><td></td></tr>",
+             <td>1.00</td><td>2.00</td><td></td></tr>",
             "<th></th><td>Go</td><td>1,000<small>(0.25)</small></td>",
-            "<td class=\"absent\" colspan=\"5\">failed: &lt;why&gt;</td>",
+            "<td class=\"absent\" colspan=\"6\">failed: &lt;why&gt;</td>",
             "<dt>yield to the other of two</dt><dd>",
         ] {
             assert!(page.contains(text), "{text}: {page}");

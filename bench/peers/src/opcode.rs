@@ -8,12 +8,26 @@ pub(crate) enum Kind {
     Atomic,
     /// A system call.
     Call,
-    /// One that sets the thread pointer: `arch_prctl`, whose number is set right before.
+    /// One in place of a function of the vDSO.
+    Vdso,
+    /// One that sets the thread pointer.
     ThreadPointer,
 }
 
-/// `mov eax, 158`, the number of `arch_prctl`.
-const ARCH_PRCTL: &[u8] = &[0xb8, 158, 0, 0, 0];
+/// What is called, by its number, which is set right before on the occasions that matter.
+fn called(before: &[u8]) -> Kind {
+    // mov eax, NUMBER
+    let [.., 0xb8, a, b, c, d] = *before else { return Kind::Call };
+    match u32::from_le_bytes([a, b, c, d]) {
+        ARCH_PRCTL => Kind::ThreadPointer,
+        CLOCK_GETTIME | GETCPU => Kind::Vdso,
+        _ => Kind::Call,
+    }
+}
+
+const ARCH_PRCTL: u32 = 158;
+const CLOCK_GETTIME: u32 = 228;
+const GETCPU: u32 = 309;
 
 /// What begins at `at`.
 pub(crate) fn kind(code: &[u8], at: usize) -> Option<Kind> {
@@ -32,8 +46,7 @@ pub(crate) fn kind(code: &[u8], at: usize) -> Option<Kind> {
         // xchg of a register and a register is none.
         [0x86 | 0x87, operands, ..] if *operands < 0xc0 => Some(Kind::Atomic),
         [0x0f, 0xae, 0xf0..=0xf7, ..] => Some(Kind::Atomic),
-        [0x0f, 0x05, ..] if before.ends_with(ARCH_PRCTL) => Some(Kind::ThreadPointer),
-        [0x0f, 0x05, ..] => Some(Kind::Call),
+        [0x0f, 0x05, ..] => Some(called(before)),
         _ => None,
     }
 }
@@ -74,8 +87,10 @@ mod tests {
     #[test]
     fn calls_are_told_by_their_numbers() {
         assert_eq!(of(&[0x0f, 0x05]), Some(Kind::Call));
-        assert_eq!(kind(&[0xb8, 158, 0, 0, 0, 0x0f, 0x05], 5), Some(Kind::ThreadPointer));
-        assert_eq!(kind(&[0xb8, 159, 0, 0, 0, 0x0f, 0x05], 5), Some(Kind::Call));
+        let of = |low, high| kind(&[0xb8, low, high, 0, 0, 0x0f, 0x05], 5);
+        assert_eq!(of(158, 0), Some(Kind::ThreadPointer));
+        assert_eq!((of(228, 0), of(53, 1)), (Some(Kind::Vdso), Some(Kind::Vdso)));
+        assert_eq!((of(159, 0), of(53, 0)), (Some(Kind::Call), Some(Kind::Call)));
         assert_eq!(kind(&[0x0f, 0x05], 3), None);
     }
 }
