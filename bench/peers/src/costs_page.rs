@@ -75,9 +75,9 @@ pub(crate) fn section(body: &mut String, record: &Record) {
     body.push_str("</dl>");
 }
 
-/// A count that is a mean: below a hundredth there is only what others have left.
+/// A count that is a mean: below a fiftieth there is only what others have left.
 fn amount(mean: f64) -> String {
-    if mean.abs() < 0.01 { "0".into() } else { figure(mean) }
+    if mean.abs() < 0.02 { "0".into() } else { figure(mean) }
 }
 
 /// The same in short.
@@ -86,12 +86,12 @@ pub(crate) fn text(record: &Record) -> String {
     let Some(costs) = &record.costs else { return text };
     let _ = writeln!(
         text,
-        "{:<36}{:>18}{:>13}{:>9}{:>9}{:>9}",
-        "one operation", "", "instructions", "atomics", "misses", "calls"
+        "{:<12}{:>18}{:>13}{:>9}{:>9}{:>9}",
+        "one of", "", "instructions", "atomics", "misses", "calls"
     );
     for (path, lines) in counted(costs) {
         for (peer, cost) in lines {
-            let _ = write!(text, "{:<36}{:>18}", path.row().name, peer.title());
+            let _ = write!(text, "{:<12}{:>18}", path.workload, peer.title());
             let _ = match cost {
                 Ok(Cost { instructions, atomics, misses, calls, .. }) => {
                     let [a, b, c] = [atomics, misses, calls].map(|of| amount(*of));
@@ -145,10 +145,7 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert_eq!(lines.len(), 4);
         let words: Vec<_> = lines[2].split_whitespace().collect();
-        assert_eq!(
-            words,
-            ["yield", "to", "the", "other", "of", "two", "Go", "1,000", "1.50", "0.25", "1.00"]
-        );
+        assert_eq!(words, ["yield", "Go", "1,000", "1.50", "0.25", "1.00"]);
         assert!(lines[3].ends_with("the bare machine failed: <why>"));
     }
 }
