@@ -7,7 +7,6 @@
 
 #![allow(unsafe_code)]
 
-use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{BURST, LEAVES, TIMES, again, number, procs, timed};
 use std::ffi::c_void;
@@ -30,7 +29,10 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             "callback" => timed(10 * TIMES, |count| gort::ffi::call_with(|| callbacks(count))),
             "stopworld" => timed(TIMES / 20, stop_world),
             "preempt" => crate::turns::preempt(),
-            "idle" => idle!(span => gort::time::sleep(span)),
+            "idle" => {
+                gort::time::sleep(crate::NOTHING);
+                0.0
+            }
             _ => {
                 return crate::calls::run(&workload)
                     .or_else(|| parked(&workload))
@@ -134,30 +136,22 @@ fn stop_world(times: u64) {
 
 /// Resident bytes for each of those that are parked, with a TLS block of their own or without.
 fn parked(workload: &str) -> Option<f64> {
-    let spawn = |shared: bool| {
-        let event = Arc::new(gort_rt::Completion::new());
-        let waits = Arc::clone(&event);
+    let shared = number(workload, "sharedtls");
+    let total = shared.or_else(|| number(workload, "parked"))?;
+    let spawn = |event: &Arc<gort_rt::Completion>| {
+        let waits = Arc::clone(event);
         let body = move || {
             count(&WAITING);
             waits.wait();
             count(&WOKEN);
         };
-        if shared {
+        if shared.is_some() {
             // SAFETY: uses no thread-locals.
             drop(unsafe { gort::Builder::new().spawn_shared_tls(body) }.unwrap());
         } else {
             drop(gort::go(body));
         }
-        event
     };
-    let shared = number(workload, "sharedtls");
-    let total = shared.or_else(|| number(workload, "parked"))?;
-    Some(parked!(
-        total,
-        spawn(shared.is_some()),
-        |event: &Arc<gort_rt::Completion>| {
-            let _ = event.complete();
-        },
-        gort::gosched()
-    ))
+    let wake = |event: &Arc<gort_rt::Completion>| _ = event.complete();
+    Some(parked!(total, Arc::new(gort_rt::Completion::new()), spawn, wake, gort::gosched()))
 }

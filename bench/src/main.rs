@@ -15,7 +15,6 @@ mod echo;
 mod files;
 mod futures;
 mod go;
-mod idle;
 mod locks;
 mod may_peer;
 mod parked;
@@ -47,6 +46,9 @@ pub const RIVALS: u64 = 8;
 pub const LOCKS: u64 = 8_000_000;
 /// Timers at a time.
 pub const TIMERS: u64 = 1_000_000;
+
+/// How long there is nothing to do, in the workload of that: the runner ends it.
+pub const NOTHING: std::time::Duration = std::time::Duration::from_secs(30);
 
 /// A number from the environment.
 fn asked(name: &str) -> Option<u64> {

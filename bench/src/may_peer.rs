@@ -8,7 +8,6 @@
 
 #![allow(unsafe_code)]
 
-use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{LOCKS, RIVALS, TIMES, VALUES, number, procs, timed, timers};
 use may::coroutine;
@@ -24,7 +23,10 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "pingpong" => timed(VALUES / 3, |count| on_one(move || ping_pong(count))),
         "mutex" => timed(LOCKS, rivals),
         "sleep" => on_one(|| timers::lateness(coroutine::sleep)),
-        "idle" => on_one(|| idle!(span => coroutine::sleep(span))),
+        "idle" => on_one(|| {
+            coroutine::sleep(crate::NOTHING);
+            0.0
+        }),
         _ => match number(workload, "parked") {
             Some(total) => on_one(move || waiting(total)),
             None => return crate::echo::run_may(workload),
@@ -64,9 +66,8 @@ fn rivals(times: u64) {
 }
 
 fn waiting(total: u64) -> f64 {
-    let spawn = || {
-        let event = Arc::new(SyncFlag::new());
-        let waits = Arc::clone(&event);
+    let spawn = |event: &Arc<SyncFlag>| {
+        let waits = Arc::clone(event);
         let work = move || {
             count(&WAITING);
             waits.wait();
@@ -74,9 +75,9 @@ fn waiting(total: u64) -> f64 {
         };
         // SAFETY: uses no thread-locals.
         unsafe { coroutine::spawn(work) };
-        event
     };
-    parked!(total, spawn(), |event: &Arc<SyncFlag>| event.fire(), coroutine::yield_now())
+    let wake = |event: &Arc<SyncFlag>| event.fire();
+    parked!(total, Arc::new(SyncFlag::new()), spawn, wake, coroutine::yield_now())
 }
 
 fn join(times: u64) {

@@ -25,15 +25,18 @@ pub(crate) fn status(field: &str) -> f64 {
     line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }
 
-/// Starts `count` by `spawn`, wakes them by `wake`, and lets them run by `pause` until all are there, or gone.
-/// What it does may await, so it is a macro.
+/// Makes `count` events, starts somebody for each by `spawn`, wakes them by `wake`, and lets them run by `pause`
+/// until all are there, or gone. The events are not part of the memory. What it does may await, so it is a macro.
 macro_rules! parked {
-    ($count:expr, $spawn:expr, $wake:expr, $pause:expr) => {{
+    ($count:expr, $event:expr, $spawn:expr, $wake:expr, $pause:expr) => {{
         use $crate::parked::{WAITING, WOKEN, counted, status};
         let count: u64 = $count;
+        let all: Vec<_> = (0..count).map(|_| $event).collect();
         let (memory, tables) = (status("VmRSS:"), status("VmPTE:"));
         let start = std::time::Instant::now();
-        let all: Vec<_> = (0..count).map(|_| $spawn).collect();
+        for one in &all {
+            $spawn(one);
+        }
         while counted(&WAITING) < count {
             $pause;
         }

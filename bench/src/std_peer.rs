@@ -1,12 +1,11 @@
 //! The workloads on std: a thread where others have a goroutine, as many as a machine allows.
 
 use crate::calls::{sleep_thread, sleeps};
-use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{BURST, LOCKS, RIVALS, TIMES, again, number, timed, timers};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, RwLock};
+use std::sync::{Arc, Condvar, Mutex, RwLock};
 use std::thread;
 
 /// Runs a workload by name.
@@ -25,7 +24,10 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "rwlock" => timed(LOCKS, readers),
         "waitgroup" => timed(LOCKS / 100, groups),
         "sleep" => timers::lateness(thread::sleep),
-        "idle" => idle!(span => thread::sleep(span)),
+        "idle" => {
+            thread::sleep(crate::NOTHING);
+            0.0
+        }
         _ => {
             if let Some(total) = number(workload, "parked") {
                 return Some(waiting(total));
@@ -102,15 +104,20 @@ fn groups(times: u64) {
 }
 
 fn waiting(total: u64) -> f64 {
-    let spawn = || {
-        thread::spawn(|| {
+    type Event = Arc<(Mutex<bool>, Condvar)>;
+    let spawn = |event: &Event| {
+        let waits = Arc::clone(event);
+        thread::spawn(move || {
             count(&WAITING);
-            thread::park();
+            drop(waits.1.wait_while(waits.0.lock().unwrap(), |come| !*come).unwrap());
             count(&WOKEN);
-        })
+        });
     };
-    let wake = |one: &thread::JoinHandle<()>| one.thread().unpark();
-    parked!(total, spawn(), wake, thread::yield_now())
+    let wake = |event: &Event| {
+        *event.0.lock().unwrap() = true;
+        event.1.notify_one();
+    };
+    parked!(total, Event::default(), spawn, wake, thread::yield_now())
 }
 
 fn blocking(sleepers: u64, times: u64) {

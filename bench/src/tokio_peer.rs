@@ -1,7 +1,6 @@
 //! The workloads on tokio.
 
 use crate::calls::{sleep_thread, sleeps};
-use crate::idle::idle;
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::timers::{SLEEPS, SPAN as NAP, late};
 use crate::{BURST, LEAVES, LOCKS, RIVALS, TIMERS, TIMES};
@@ -47,7 +46,10 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
             value(Box::pin(add()))
         }
         "sleep" => value(Box::pin(lateness())),
-        "idle" => value(Box::pin(async { idle!(span => sleep(span).await) })),
+        "idle" => {
+            block(Box::pin(sleep(crate::NOTHING)));
+            0.0
+        }
         _ => {
             if let Some(count) = number(workload, "parked") {
                 return Some(value(Box::pin(waiting(count))));
@@ -190,17 +192,16 @@ async fn lateness() -> f64 {
 }
 
 async fn waiting(total: u64) -> f64 {
-    let spawn = || {
-        let event = Arc::new(Notify::new());
-        let waits = Arc::clone(&event);
+    let spawn = |event: &Arc<Notify>| {
+        let waits = Arc::clone(event);
         tokio::spawn(async move {
             count(&WAITING);
             waits.notified().await;
             count(&WOKEN);
         });
-        event
     };
-    parked!(total, spawn(), |event: &Arc<Notify>| event.notify_one(), yield_now().await)
+    let wake = |event: &Arc<Notify>| event.notify_one();
+    parked!(total, Arc::new(Notify::new()), spawn, wake, yield_now().await)
 }
 
 /// On the threads that tokio has for it.

@@ -49,6 +49,21 @@ mod tests {
     }
 
     #[test]
+    fn only_what_is_loaded_counts() {
+        let mut bytes = vec![0; 64 + 2 * 56];
+        let mut put = |at: usize, word: u64| bytes[at..at + 8].copy_from_slice(&word.to_le_bytes());
+        put(32, 64);
+        put(54, 56 | 2 << 16);
+        for (at, kind) in [(64, 2), (64 + 56, 1)] {
+            put(at, kind);
+            put(at + 8, 10 * kind);
+            put(at + 16, 20 * kind);
+            put(at + 32, 30 * kind);
+        }
+        assert_eq!(segments(&bytes), [Segment { offset: 10, address: 20, size: 30 }]);
+    }
+
+    #[test]
     fn what_is_no_program_has_none() {
         assert_eq!(segments(b""), []);
         assert_eq!(segments(b"#!/bin/sh\n"), []);

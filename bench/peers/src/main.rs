@@ -14,6 +14,7 @@ mod elf;
 mod floors;
 mod golang;
 mod http;
+mod idle;
 mod machine;
 mod noise;
 mod opcode;
@@ -189,7 +190,8 @@ fn tell(record: &Record, path: &Path) {
         }
     }
     for (row, cell) in report::lines(record) {
-        for (verdict, said) in row.targets.iter().filter_map(|target| verdict::judge(*target, cell))
+        for (verdict, said) in
+            row.targets_on(cell.procs).iter().filter_map(|target| verdict::judge(*target, cell))
         {
             if verdict != verdict::Verdict::Met {
                 println!("{}, {} P: {}: {said}", row.name, cell.procs, verdict.word());

@@ -3,6 +3,7 @@
 use crate::elf;
 use crate::golang::Go;
 use crate::http::{self, Server};
+use crate::idle;
 use crate::peer::Peer;
 use crate::run::{Failure, Printed, output, parse};
 use crate::table::Row;
@@ -77,6 +78,10 @@ impl Programs {
         match workload {
             "size" => one(size(&self.hello(peer)?)),
             "start" => self.starts(&self.hello(peer)?, procs),
+            "idle" => {
+                let mut command = self.bench(workload, peer)?;
+                idle::watch(command.env("GOMAXPROCS", procs.to_string()))
+            }
             "http-small" => http::run(&self.server(peer)?, &http::SMALL),
             "http-large" => http::run(&self.server(peer)?, &http::LARGE),
             _ => {

@@ -87,7 +87,7 @@ impl Record {
     }
 
     /// Whether anything was timed, and not only counted.
-    fn has_times(&self) -> bool {
+    pub(crate) fn has_times(&self) -> bool {
         !self.cells.is_empty()
     }
 

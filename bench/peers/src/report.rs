@@ -16,9 +16,11 @@ const STYLE: &str = include_str!("report.css");
 pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
     let mut body = String::new();
     head(&mut body, record);
-    summary(&mut body, record);
-    let _ = write!(body, "<h2>What the peers take, in terms of gort</h2>{}", legend_of_bars());
-    picture(&mut body, &main_chart(record));
+    if record.has_times() {
+        summary(&mut body, record);
+        let _ = write!(body, "<h2>What the peers take, in terms of gort</h2>{}", legend_of_bars());
+        picture(&mut body, &main_chart(record));
+    }
     for group in groups() {
         let rows: Vec<_> = lines(record).filter(|(row, _)| row.group == group).collect();
         if rows.is_empty() {
@@ -130,7 +132,9 @@ fn groups() -> Vec<&'static str> {
 pub(crate) fn verdicts(record: &Record) -> [usize; 3] {
     let mut counts = [0; 3];
     for (row, cell) in lines(record) {
-        for (verdict, _) in row.targets.iter().filter_map(|target| judge(*target, cell)) {
+        for (verdict, _) in
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+        {
             counts[match verdict {
                 Verdict::Met => 0,
                 Verdict::Missed => 1,
@@ -249,7 +253,9 @@ fn table(body: &mut String, rows: &[(&Row, &Cell)]) {
             }
         }
         body.push_str("<td class=\"target\">");
-        for (verdict, said) in row.targets.iter().filter_map(|target| judge(*target, cell)) {
+        for (verdict, said) in
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+        {
             let class = match verdict {
                 Verdict::Met => "met",
                 Verdict::Missed => "missed",

@@ -71,6 +71,10 @@ fn the_page_says_everything_once_it_is_known() {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("too noisy"));
+    let counted = super::page(&Record { cells: vec![], ..sample() }, None);
+    assert!(
+        !counted.contains("What the peers take") && counted.contains("What an operation costs")
+    );
     let mut noisy = sample();
     noisy.noise.noisy = Some("too loud".into());
     assert!(super::page(&noisy, None).contains("too noisy to tell: too loud."));

@@ -57,6 +57,8 @@ pub(crate) struct Row {
     /// Who has not, and why.
     pub absent: &'static [(Peer, &'static str)],
     pub targets: &'static [Target],
+    /// Whether that is for more Ps than one.
+    pub together: bool,
     /// How many descriptors it takes.
     pub descriptors: u64,
     /// Whether it is short enough for a quick run.
@@ -85,6 +87,7 @@ const fn row(
         peers,
         absent: &[],
         targets: &[],
+        together: false,
         descriptors: 100,
         quick: true,
         main: false,
@@ -105,6 +108,11 @@ impl Row {
 
     const fn target(mut self, targets: &'static [Target]) -> Row {
         self.targets = targets;
+        self
+    }
+
+    const fn together(mut self) -> Row {
+        self.together = true;
         self
     }
 
@@ -133,6 +141,11 @@ impl Row {
         let rest = self.workload.trim_end_matches(|c: char| c.is_ascii_digit());
         let number = self.workload[rest.len()..].parse().ok()?;
         Some((rest, number)).filter(|_| !rest.ends_with('x'))
+    }
+
+    /// What is to be reached with so many Ps.
+    pub(crate) fn targets_on(&self, procs: usize) -> &'static [Target] {
+        if self.together && procs == 1 { &[] } else { self.targets }
     }
 
     /// With how many Ps it is run where there are so many CPUs.
@@ -191,7 +204,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(CHAN, "buffered1x1", "one to one, buffer of 128", Nanos, Both,
         &[Go, Tokio, Smol, Std, Crossbeam, Flume]).absent(&[NO_BOUND]).target(&[Of(0.7, Go)]).main(),
     row(CHAN, "buffered4x4", "four to four, buffer of 128", Nanos, Powers, &[Go, Smol, Crossbeam, Flume])
-        .absent(&[ONE_RECEIVER, NO_BOUND]).target(&[Of(0.8, Go)]),
+        .absent(&[ONE_RECEIVER, NO_BOUND]).target(&[Of(0.8, Go)]).together(),
     row(CHAN, "select3", "select of three", Nanos, Both, &[Go, Tokio, Crossbeam]).target(&[Of(0.6, Go)]).main(),
     row(CHAN, "sieve", "sieve of primes below 2,000, a number", Nanos, Both,
         &[Go, Tokio, Std, Crossbeam, Flume]),
@@ -201,7 +214,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(LOCK, "uncontended", "mutex that nobody else wants", Nanos, One,
         &[Go, Tokio, Smol, Std, ParkingLot]),
     row(LOCK, "mutex", "mutex that 8 want", Nanos, Powers, &[Go, Tokio, May, Smol, Std, ParkingLot])
-        .target(&[Of(0.6, Go)]).main(),
+        .target(&[Of(0.6, Go)]).together().main(),
     row(LOCK, "rwlock", "read-write lock that 8 want, 1 in 10 to write", Nanos, Both,
         &[Go, Tokio, Smol, Std, ParkingLot]),
     row(LOCK, "waitgroup", "wait for 8 that end at once, each", Nanos, Both, &[Go, Tokio, Std]),
@@ -318,6 +331,14 @@ mod tests {
                 assert!(!row.peers.contains(peer), "{}: {peer:?}", row.name);
             }
         }
+    }
+
+    #[test]
+    fn targets_for_many_are_not_for_one() {
+        let row = Row { targets: &[AtMost(1.0)], ..ROWS[0] };
+        assert_eq!((row.targets_on(1), row.targets_on(2)), (row.targets, row.targets));
+        let row = row.together();
+        assert_eq!((row.targets_on(1), row.targets_on(2)), (&[][..], row.targets));
     }
 
     #[test]

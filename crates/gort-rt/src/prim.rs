@@ -221,3 +221,29 @@ impl Word {
         self.0.as_ptr()
     }
 }
+
+/// Half a [`Word`], for what is never that large or may begin again from 0.
+#[derive(Debug, Default)]
+pub(crate) struct Half(AtomicU32);
+
+impl Half {
+    pub(crate) const fn new() -> Half {
+        Half(AtomicU32::new(0))
+    }
+
+    #[inline(always)]
+    pub(crate) fn get(&self) -> usize {
+        self.0.load(Ordering::Relaxed) as usize
+    }
+
+    #[inline(always)]
+    pub(crate) fn set(&self, value: usize) {
+        self.0.store(value as u32, Ordering::Relaxed);
+    }
+
+    /// Adds as the only writer: no locked instruction.
+    #[inline(always)]
+    pub(crate) fn bump(&self) {
+        self.set(self.get().wrapping_add(1));
+    }
+}

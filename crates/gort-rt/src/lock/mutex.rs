@@ -45,6 +45,8 @@ pub(crate) enum Rank {
     Dead,
     /// Address space for stacks.
     Stack,
+    /// Who gives memory of stacks back.
+    StackTrim,
     /// Free stacks.
     StackFree,
     /// What the watchdog has found.

@@ -208,12 +208,7 @@ fn check(answer: i64) -> Result<i64> {
 
 /// The kernel's image, if it has mapped one.
 fn image() -> Option<&'static [u8]> {
-    let address = address()?;
-    let mut there = 0_u8;
-    let vec = (&raw mut there).expose_provenance();
-    // SAFETY: the kernel writes one byte there, for one page.
-    let answer = unsafe { Regs::new().push(address).push(PAGE).push(vec).trap(nr::MINCORE) };
-    Errno::from_ret(answer).ok()?;
+    let address = address().filter(|&address| is_mapped(address))?;
     let front = ptr::with_exposed_provenance::<u8>(address);
     // SAFETY: the first page was there just now, and the image is mapped for good (module docs), in whole
     // pages; its header says how far the rest goes.
@@ -221,6 +216,15 @@ fn image() -> Option<&'static [u8]> {
         let len = elf::loaded_len(core::slice::from_raw_parts(front, PAGE))?;
         Some(core::slice::from_raw_parts(front, len))
     }
+}
+
+/// Whether there is a page at `address`, as far as the kernel tells (mincore(2)).
+fn is_mapped(address: usize) -> bool {
+    let mut resident = 0_u8;
+    let vec = (&raw mut resident).expose_provenance();
+    // SAFETY: the kernel writes one byte there, for one page.
+    let answer = unsafe { Regs::new().push(address).push(PAGE).push(vec).trap(nr::MINCORE) };
+    Errno::from_ret(answer) != Err(Errno::ENOMEM)
 }
 
 /// The smallest page there is.

@@ -83,6 +83,16 @@ fn assert_working() {
     assert!(cpu < 1 << 16, "CPU {cpu}");
 }
 
+/// Valgrind unmaps the image and leaves its address.
+#[test]
+fn an_image_that_is_not_there_is_not_read() {
+    let front = address().unwrap();
+    assert!(is_mapped(front));
+    // Where nothing is ever mapped (`vm.mmap_min_addr`), and beyond user space.
+    assert!(!is_mapped(0));
+    assert!(!is_mapped(1 << 60));
+}
+
 #[test]
 fn the_image_is_where_libc_has_it() {
     // SAFETY: only looks a number up.
