@@ -104,7 +104,8 @@ pub(crate) static PATHS: &[Path] = &[
         "Three calls receive, one of which finds nothing, two send, and two look for events. valgrind 3.19 \
          refuses epoll_pwait2, and epoll_wait is called in its place: the bare machine has two calls fewer \
          than are counted. 210 of the instructions clear the memory for events before each look. Of the 28 \
-         atomics eight are the locks of a connection's two directions, and four count looks and events.",
+         atomics eight are the locks of a connection's two directions, and four count looks and events. How \
+         often sysmon looks depends on the time, so that these figures are true to a tenth.",
     ),
 ];
 
