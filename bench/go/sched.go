@@ -96,12 +96,18 @@ func stopWorld(n int) {
 
 var spun int
 
+// A number from the environment, or 1.
+func asked(name string) (int, bool) {
+	n, err := strconv.Atoi(os.Getenv(name))
+	if err != nil {
+		n = 1
+	}
+	return n, err == nil
+}
+
 // What is to be done in place of full.
 func sized(full int) int {
-	divisor, err := strconv.Atoi(os.Getenv("BENCH_DIVISOR"))
-	if err != nil {
-		divisor = 1
-	}
+	divisor, _ := asked("BENCH_DIVISOR")
 	return max(full/divisor, 10)
 }
 
@@ -111,8 +117,18 @@ func elapsed(count int, work func()) float64 {
 	return float64(time.Since(start).Nanoseconds()) / float64(count)
 }
 
+// See main.rs.
 func measure(count int, work func()) {
-	fmt.Printf("%.1f\n", elapsed(count, work))
+	repeat, asked := asked("BENCH_REPEAT")
+	count *= repeat
+	fmt.Printf("%.1f\n", elapsed(count, func() {
+		for i := 0; i < repeat; i++ {
+			work()
+		}
+	}))
+	if asked {
+		fmt.Printf("operations %d\n", count)
+	}
 }
 
 // Measures what is done full times, or what that is cut down to, after a tenth to warm up.

@@ -2,8 +2,8 @@
 //!
 //! # Safety
 //!
-//! `getppid` has no arguments. A handler that does nothing may be called anywhere. The stack that is switched to is written by nobody else, and lives as long as
-//! the process.
+//! `getppid` has no arguments, and `getauxval` no conditions. A handler that does nothing may be called
+//! anywhere. The stack that is switched to is written by nobody else, and lives as long as the process.
 
 #![allow(unsafe_code)]
 
@@ -63,8 +63,13 @@ fn signals() -> f64 {
 /// The stack pointers of who is suspended: first who measures, then the other.
 static mut SUSPENDED: [usize; 2] = [0; 2];
 
+/// `HWCAP2_FSGSBASE`: see gort's `host/tls/fs.rs`.
+const FSGSBASE: u64 = 1 << 1;
+
 /// From stack to stack, with the thread pointer.
 fn switches() -> f64 {
+    // SAFETY: see the module.
+    switch::set_fsgsbase(unsafe { libc::getauxval(libc::AT_HWCAP2) } & FSGSBASE != 0);
     let stack = Box::leak(vec![0_u128; 4096].into_boxed_slice()).as_mut_ptr_range();
     let thread_pointer: usize;
     // SAFETY: the first word of what the thread pointer points to is itself, by the ABI.

@@ -257,7 +257,7 @@ pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
         return None;
     }
     let begin = Arc::new(Barrier::new(threads + 1));
-    let all: Vec<_> = (0..threads)
+    let mut all: Vec<_> = (0..threads)
         .map(|thread| {
             let begin = begin.clone();
             let count = echo.count / threads + usize::from(thread < echo.count % threads);
@@ -272,7 +272,7 @@ pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
     begin.wait();
     let mut took = Vec::new();
     let nanos = measure(echo.trips(), || {
-        took.extend(all.into_iter().map(|one| one.join().unwrap()));
+        took.extend(all.drain(..).map(|one| one.join().unwrap()));
     });
     Some(echo.figure(nanos, took.into_iter()))
 }

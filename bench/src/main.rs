@@ -3,7 +3,9 @@
 //!
 //! Each peer has its module, but for sockets and memory, where all are in one; Go's programs are in `bench/go`.
 //! `cargo bench-peers` runs them side by side and knows what each of them is. GOMAXPROCS says how many
-//! workers there are; BENCH_DIVISOR how many times fewer operations, a power of ten.
+//! workers there are; BENCH_DIVISOR how many times fewer operations, a power of ten. With BENCH_REPEAT what is
+//! measured is done so often, and the figure `operations` says how many that were: what they cost without the
+//! program's beginning and end is the difference between two runs.
 
 mod bare;
 mod calls;
@@ -48,17 +50,27 @@ pub const TIMERS: u64 = 1_000_000;
 /// How long there is nothing to do, in the workload of that: the runner ends it.
 pub const NOTHING: std::time::Duration = std::time::Duration::from_secs(30);
 
+/// A number from the environment.
+fn asked(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
 /// What is to be done in place of `full`.
 pub fn sized(full: u64) -> u64 {
-    let divisor = std::env::var("BENCH_DIVISOR").ok().and_then(|text| text.parse().ok());
-    (full / divisor.unwrap_or(1)).max(10)
+    (full / asked("BENCH_DIVISOR").unwrap_or(1)).max(10)
 }
 
 /// Runs `work`, which does `count` operations, and returns nanoseconds for each.
-pub fn measure(count: u64, work: impl FnOnce()) -> f64 {
+pub fn measure(count: u64, mut work: impl FnMut()) -> f64 {
+    let repeat = asked("BENCH_REPEAT");
+    let count = count * repeat.unwrap_or(1);
     let start = Instant::now();
-    work();
-    start.elapsed().as_nanos() as f64 / count as f64
+    (0..repeat.unwrap_or(1)).for_each(|_| work());
+    let nanos = start.elapsed().as_nanos() as f64 / count as f64;
+    if repeat.is_some() {
+        also("operations", &[count as f64]);
+    }
+    nanos
 }
 
 /// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up.
@@ -83,7 +95,7 @@ pub fn also(name: &str, figures: &[f64]) {
 
 /// How many workers to use.
 pub fn procs() -> usize {
-    std::env::var("GOMAXPROCS").ok().and_then(|text| text.parse().ok()).unwrap_or(2)
+    asked("GOMAXPROCS").map_or(2, |count| count as usize)
 }
 
 /// The number that ends a workload's name, behind `prefix`.

@@ -6,12 +6,18 @@
 //!
 //! A run on a machine that is too noisy to tell is refused.
 
+mod callgrind;
 mod charts;
+mod costs;
+mod costs_page;
+mod elf;
+mod floors;
 mod golang;
 mod http;
 mod idle;
 mod machine;
 mod noise;
+mod opcode;
 mod peer;
 mod programs;
 mod readme;
@@ -23,6 +29,7 @@ mod stats;
 mod table;
 mod verdict;
 
+use costs::Costs;
 use gort_sys::raw;
 use gort_sys::types::{Pid, Resource, Rlimit};
 use machine::{Machine, said};
@@ -36,12 +43,14 @@ use std::time::Instant;
 use std::{env, fs};
 
 const USAGE: &str = "usage: cargo bench-peers [--quick] [--noisy] [--rounds N] [WORKLOAD...]
+       cargo bench-peers --costs [WORKLOAD...]
        cargo bench-peers --readme
 
   --quick     small counts and 3 rounds
   --noisy     go on although the machine is too noisy to tell, and say so in the report
   --rounds N  rounds, of 7
   WORKLOAD    only these, by their names in bench/peers/src/table.rs
+  --costs     instructions and the like in place of times, which a full run counts as well: needs valgrind
   --readme    write the README's figures and docs/bench.svg from the last full run";
 
 /// What was asked for.
@@ -50,6 +59,7 @@ struct Options {
     quick: bool,
     noisy: bool,
     readme: bool,
+    costs: bool,
     rounds: Option<usize>,
     only: Vec<String>,
 }
@@ -63,6 +73,7 @@ impl Options {
                 "--quick" => options.quick = true,
                 "--noisy" => options.noisy = true,
                 "--readme" => options.readme = true,
+                "--costs" => options.costs = true,
                 "--rounds" => {
                     let count = args.next().and_then(|count| count.parse().ok());
                     options.rounds = Some(count.filter(|count| *count > 0).ok_or(USAGE)?);
@@ -106,26 +117,33 @@ fn bench(options: &Options) -> Result<(), String> {
     let machine = Machine::here(root, &cpus, programs.go_version());
     let start = Instant::now();
     let mut watch = Watch::start(&cpus);
-    refuse(options, watch.noise().noisy)?;
+    if !options.costs {
+        refuse(options, watch.noise().noisy)?;
+    }
     let plan = Plan {
         quick: options.quick,
         rounds: options.rounds.unwrap_or(if options.quick { 3 } else { 7 }),
         only: options.only.clone(),
         cpus,
     };
-    let cells = plan.run(&programs, &mut watch);
+    let cells = if options.costs { Vec::new() } else { plan.run(&programs, &mut watch) };
     let noise = watch.noise();
-    refuse(options, noise.noisy.clone())?;
+    if !options.costs {
+        refuse(options, noise.noisy.clone())?;
+    }
+    let whole = !options.quick && options.only.is_empty();
+    let costs = (options.costs || whole).then(|| Costs::count(&programs, &options.only, &ours));
     let record = Record {
         date: said("date", &["-u", "+%Y%m%dT%H%M%S"]),
         commit: commit(root),
         quick: options.quick,
-        part: !options.only.is_empty(),
+        part: options.costs || !options.only.is_empty(),
         rounds: plan.rounds,
         seconds: start.elapsed().as_secs_f64(),
         machine,
         noise,
         cells,
+        costs,
     };
     let page = report::page(&record, record.before(&all));
     let path = record.write(&ours).map_err(failed)?.with_extension("html");
@@ -180,6 +198,7 @@ fn tell(record: &Record, path: &Path) {
             }
         }
     }
+    print!("{}", costs_page::text(record));
     let [met, missed, close] = report::verdicts(record);
     println!(
         "{met} targets met, {missed} missed, {close} too close to tell, {:.0} s",
@@ -208,6 +227,7 @@ mod tests {
         };
         assert_eq!(parse(&["--quick", "burst", "--noisy", "--rounds", "2"]), Ok(known));
         assert!(parse(&["--readme"]).unwrap().readme);
+        assert!(parse(&["--costs", "yield"]).unwrap().costs);
         for bad in [&["--rounds"][..], &["--rounds", "0"], &["bursts"], &["--help"]] {
             assert!(parse(bad).unwrap_err().contains(USAGE), "{bad:?}");
         }

@@ -1,5 +1,6 @@
 //! The programs that are run: built once, and how each peer's is called.
 
+use crate::elf;
 use crate::golang::Go;
 use crate::http::{self, Server};
 use crate::idle;
@@ -79,27 +80,30 @@ impl Programs {
             "start" => self.starts(&self.hello(peer)?, procs),
             "idle" => {
                 let mut command = self.bench(workload, peer)?;
-                idle::watch(command.arg(workload).env("GOMAXPROCS", procs.to_string()))
+                idle::watch(command.env("GOMAXPROCS", procs.to_string()))
             }
             "http-small" => http::run(&self.server(peer)?, &http::SMALL),
             "http-large" => http::run(&self.server(peer)?, &http::LARGE),
             _ => {
                 let mut command = self.bench(workload, peer)?;
-                command.arg(workload).env("GOMAXPROCS", procs.to_string());
+                command.env("GOMAXPROCS", procs.to_string());
                 command.env("BENCH_DIVISOR", self.divisor.to_string());
                 parse(&output(&mut command, LIMIT)?)
             }
         }
     }
 
-    /// The program of the workloads, as far as its arguments are the same for all.
-    fn bench(&self, workload: &str, peer: Peer) -> Result<Command, Failure> {
-        if peer == Peer::Go {
+    /// The program of the workloads, told which it is to run.
+    pub(crate) fn bench(&self, workload: &str, peer: Peer) -> Result<Command, Failure> {
+        let mut command = if peer == Peer::Go {
             let of_c = ["ccall", "callback"].contains(&workload);
-            return Ok(Command::new(there_is(if of_c { &self.go.cgo } else { &self.go.bench })?));
-        }
-        let mut command = Command::new(self.dir.join("gort-bench"));
-        command.arg(peer.key());
+            Command::new(there_is(if of_c { &self.go.cgo } else { &self.go.bench })?)
+        } else {
+            let mut command = Command::new(self.dir.join("gort-bench"));
+            command.arg(peer.key());
+            command
+        };
+        command.arg(workload);
         Ok(command)
     }
 
@@ -144,21 +148,8 @@ fn there(program: &str) -> bool {
 
 /// The bytes of a program that are loaded: what debuggers read, and the tables of names, are left out.
 fn size(program: &Path) -> f64 {
-    let bytes = fs::read(program).unwrap_or_default();
-    let word = |at: usize, len: usize| {
-        let mut word = [0; 8];
-        word[..len].copy_from_slice(bytes.get(at..at + len)?);
-        usize::try_from(u64::from_le_bytes(word)).ok()
-    };
-    // ELF of 64 bits: where the program headers are, how long each is, and how many; of each, its type (1 is what
-    // is loaded) and how many bytes of the file it has. elf(5)
-    let sum = || {
-        let (table, each, count) = (word(32, 8)?, word(54, 2)?, word(56, 2)?);
-        let headers = (0..count).map(|n| table + n * each);
-        let loaded = headers.filter(|at| word(*at, 4) == Some(1));
-        loaded.map(|at| word(at + 32, 8)).sum::<Option<usize>>()
-    };
-    sum().unwrap_or_default() as f64
+    let segments = elf::segments(&fs::read(program).unwrap_or_default());
+    segments.iter().map(|segment| segment.size).sum::<usize>() as f64
 }
 
 #[cfg(test)]

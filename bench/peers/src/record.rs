@@ -1,5 +1,6 @@
 //! What a run leaves behind: a file for each, which later runs are compared with.
 
+use crate::costs::Costs;
 use crate::machine::Machine;
 use crate::noise::Noise;
 use crate::peer::Peer;
@@ -23,6 +24,8 @@ pub(crate) struct Record {
     pub machine: Machine,
     pub noise: Noise,
     pub cells: Vec<Cell>,
+    /// What was counted, if it was.
+    pub costs: Option<Costs>,
 }
 
 /// What came of a line of the table with a number of Ps.
@@ -83,11 +86,18 @@ impl Record {
         !self.quick && !self.part && self.noise.noisy.is_none()
     }
 
+    /// Whether anything was timed, and not only counted.
+    pub(crate) fn has_times(&self) -> bool {
+        !self.cells.is_empty()
+    }
+
     /// The latest of these before it that was made in the same way on a machine of the same kind.
     pub(crate) fn before<'a>(&self, all: &'a [Record]) -> Option<&'a Record> {
         let same = |other: &&Record| {
             let (a, b) = (&self.machine, &other.machine);
             other.date < self.date
+                && self.has_times()
+                && other.has_times()
                 && (self.quick, &a.cpu, a.cpus.len()) == (other.quick, &b.cpu, b.cpus.len())
         };
         all.iter().rfind(same)
@@ -192,6 +202,7 @@ pub(crate) mod tests {
                     &[("gort", figures(&[3000.0])), ("go", figures(&[1000.0]))],
                 ),
             ],
+            costs: Some(crate::costs::tests::sample()),
         }
     }
 
@@ -215,9 +226,11 @@ pub(crate) mod tests {
         let other = Record { quick: true, ..at("2") };
         let mut elsewhere = at("3");
         elsewhere.machine.cpu = "another".into();
-        let all = [at("0"), at("1"), other, elsewhere, at("5")];
+        let counted = |date| Record { cells: vec![], ..at(date) };
+        let all = [at("0"), at("1"), other, elsewhere, counted("31"), at("5")];
         assert_eq!(at("4").before(&all), Some(&all[1]));
         assert_eq!(at("0").before(&all), None);
+        assert_eq!(counted("4").before(&all), None);
     }
 
     #[test]

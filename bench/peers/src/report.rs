@@ -2,6 +2,7 @@
 //! well as HTML, and can be read in light and dark and on a narrow screen.
 
 use crate::charts::{self, Bar, Bars, Curve};
+use crate::costs_page;
 use crate::peer::Peer;
 use crate::record::{Cell, Outcome, Record};
 use crate::stats::{Spread, quantile};
@@ -15,9 +16,11 @@ const STYLE: &str = include_str!("report.css");
 pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
     let mut body = String::new();
     head(&mut body, record);
-    summary(&mut body, record);
-    let _ = write!(body, "<h2>What the peers take, in terms of gort</h2>{}", legend_of_bars());
-    picture(&mut body, &main_chart(record));
+    if record.has_times() {
+        summary(&mut body, record);
+        let _ = write!(body, "<h2>What the peers take, in terms of gort</h2>{}", legend_of_bars());
+        picture(&mut body, &main_chart(record));
+    }
     for group in groups() {
         let rows: Vec<_> = lines(record).filter(|(row, _)| row.group == group).collect();
         if rows.is_empty() {
@@ -36,6 +39,7 @@ pub(crate) fn page(record: &Record, before: Option<&Record>) -> String {
             picture(&mut body, &charts::curves(x, unit, &all));
         }
     }
+    costs_page::section(&mut body, record);
     if let Some(before) = before {
         changes(&mut body, record, before);
     }
@@ -451,7 +455,7 @@ pub(crate) fn date(date: &str) -> String {
     }
 }
 
-fn escape(text: &str) -> String {
+pub(crate) fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }
 

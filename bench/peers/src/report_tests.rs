@@ -64,12 +64,17 @@ fn the_page_says_everything_once_it_is_known() {
         "lateness of 1 ms: distribution",
         "Memory, and how many wait",
         "and how many Ps",
+        "What an operation costs",
         "Since 2026-01-02 03:04",
         "<td>Go</td><td>1.00 (1.00–1.00)</td><td class=\"met\">0.50 (0.50–0.50)</td>",
     ] {
         assert!(page.contains(text), "{text}");
     }
     assert!(!page.contains("too noisy"));
+    let counted = super::page(&Record { cells: vec![], ..sample() }, None);
+    assert!(
+        !counted.contains("What the peers take") && counted.contains("What an operation costs")
+    );
     let mut noisy = sample();
     noisy.noise.noisy = Some("too loud".into());
     assert!(super::page(&noisy, None).contains("too noisy to tell: too loud."));
