@@ -123,10 +123,18 @@ pub(crate) fn find_unwind(pc: usize) -> Option<Unwind> {
 /// the other way round.
 #[inline(always)]
 pub(crate) unsafe fn carry(from: usize, to: usize) {
-    for offset in get().carried {
-        let from = core::ptr::with_exposed_provenance::<usize>(from.wrapping_add_signed(*offset));
-        let to = core::ptr::with_exposed_provenance_mut::<usize>(to.wrapping_add_signed(*offset));
+    let copy = |offset: isize| {
+        let from = core::ptr::with_exposed_provenance::<usize>(from.wrapping_add_signed(offset));
+        let to = core::ptr::with_exposed_provenance_mut::<usize>(to.wrapping_add_signed(offset));
         // SAFETY: words of two live blocks, by the caller's contract.
         unsafe { to.write(from.read()) };
+    };
+    match *get().carried {
+        // As many as there are where malloc is glibc's.
+        [first, second] => {
+            copy(first);
+            copy(second);
+        }
+        ref others => others.iter().copied().for_each(copy),
     }
 }

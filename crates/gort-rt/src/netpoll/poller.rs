@@ -38,12 +38,13 @@ use crate::obj::list::Queue;
 use crate::obj::m::M;
 use crate::prim::{AtomicU32, AtomicU64, AtomicUsize, Link, Ordering, Word, set_timerslack};
 use crate::sched::state::SCHED;
-use gort_sys::fd::{AsFd, IntoRawFd};
+use core::mem::MaybeUninit;
+use gort_sys::fd::{AsFd, AsRawFd, IntoRawFd};
 use gort_sys::types::{
     BorrowedFd, DupFlags, EpollEvent, EpollFlags, EpollOp, EventfdFlags, RawFd, Timespec,
 };
 use gort_sys::vdso::{getcpu, nanotime};
-use gort_sys::{Errno, raw};
+use gort_sys::{Errno, Regs, nr, raw};
 
 /// Events taken at a time.
 const BATCH: usize = 128;
@@ -243,13 +244,16 @@ impl Poller {
     /// Adds to `ready`. How many events there were.
     fn take(&self, ready: &Queue<G>, timeout: Option<&Timespec>, sleeper: bool) -> usize {
         let Some(epoll) = fd(&self.epoll) else { return 0 };
-        let mut events = [EpollEvent::default(); BATCH];
+        let mut events = [const { MaybeUninit::uninit() }; BATCH];
         // EINTR, or a timeout: the caller finds out what there is to do.
-        let count = epoll_wait(epoll, &mut events, timeout).unwrap_or(0);
+        let events = epoll_wait(epoll, &mut events, timeout).unwrap_or_default();
+        let count = events.len();
         self.last.store(nanotime(), Ordering::Relaxed);
         self.polls.fetch_add(1, Ordering::Relaxed);
-        self.events.fetch_add(count, Ordering::Relaxed);
-        for event in events.iter().take(count) {
+        if count != 0 {
+            self.events.fetch_add(count, Ordering::Relaxed);
+        }
+        for event in events {
             let (data, what) = (event.data, event.events);
             if data == BREAK {
                 // Left for who sleeps here.
@@ -325,23 +329,32 @@ impl Poller {
     }
 }
 
+/// The events that there are, in what need not have been written before: that would be 1.5 KB each time.
+///
 /// Kernels before 5.11 have no nanoseconds here, and some sandboxes refuse them: then until the millisecond is
 /// over.
-fn epoll_wait(
+fn epoll_wait<'events>(
     epoll: BorrowedFd<'_>,
-    events: &mut [EpollEvent],
+    events: &'events mut [MaybeUninit<EpollEvent>; BATCH],
     timeout: Option<&Timespec>,
-) -> Result<usize, Errno> {
-    match raw::epoll_pwait2(epoll, events, timeout, None) {
-        Err(Errno::ENOSYS | Errno::EPERM) => {
-            let millis = timeout.map_or(-1, |time| {
-                let rest = (time.nsec + 999_999) / 1_000_000;
-                time.sec.saturating_mul(1000).saturating_add(rest).min(i32::MAX.into()) as i32
-            });
-            raw::epoll_wait(epoll, events, millis)
-        }
-        result => result,
+) -> Result<&'events [EpollEvent], Errno> {
+    let room = events.as_mut_ptr().expose_provenance();
+    let regs = Regs::new().push(epoll.as_raw_fd() as usize).push(room).push(BATCH);
+    let time = timeout.map_or(0, |time| core::ptr::from_ref(time).expose_provenance());
+    // SAFETY: the kernel writes at most `BATCH` events there, and reads the time.
+    let mut count =
+        Errno::from_ret(unsafe { regs.push(time).push(0).push(0).trap(nr::EPOLL_PWAIT2) });
+    if let Err(Errno::ENOSYS | Errno::EPERM) = count {
+        let millis = timeout.map_or(-1, |time| {
+            let rest = (time.nsec + 999_999) / 1_000_000;
+            time.sec.saturating_mul(1000).saturating_add(rest).min(i32::MAX.into()) as i32
+        });
+        // SAFETY: as above, and millis take no memory.
+        count = Errno::from_ret(unsafe { regs.push(millis as usize).trap(nr::EPOLL_WAIT) });
     }
+    let written = events.get(..count?).unwrap_or_default();
+    // SAFETY: the kernel has written so many.
+    Ok(unsafe { core::slice::from_raw_parts(written.as_ptr().cast(), written.len()) })
 }
 
 fn wake(ready: &Queue<G>, party: Option<Party>) {

@@ -168,10 +168,10 @@ impl Tls {
     /// Frees the block's copies of the variables of modules that were loaded at run time.
     unsafe fn free_dynamic(&self, fs: usize) {
         // SAFETY: `dtv[-1]` has the number of modules' entries, which begin at `dtv[1]`: an address,
-        // and what to free if the module has no static TLS.
+        // and what to free if the module has no static TLS. Those behind the last module are as they were.
         unsafe {
             let dtv = get(fs + self.layout.named.dtv);
-            for index in 1..=get(dtv - 16) {
+            for index in 1..=get(dtv - 16).min(self.modules.count()) {
                 let entry = dtv + index * 16;
                 let memory = get(entry + 8);
                 if memory != 0 {

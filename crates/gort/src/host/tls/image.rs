@@ -181,6 +181,17 @@ impl Modules {
     /// The largest generation among the entries.
     #[inline]
     pub(super) fn generation(&self) -> u64 {
+        self.look().0
+    }
+
+    /// How many entries have ever been in use.
+    #[inline]
+    pub(super) fn count(&self) -> usize {
+        self.look().1
+    }
+
+    #[inline(always)]
+    fn look(&self) -> (u64, usize) {
         // Relaxed is enough: who loaded a library and then starts goroutines that use it has ordered
         // the two, and the count of entries in a node never changes.
         //
@@ -188,7 +199,7 @@ impl Modules {
         let load = |address: usize| unsafe {
             AtomicUsize::from_ptr(address as *mut usize).load(Ordering::Relaxed)
         };
-        let mut newest = 0;
+        let (mut newest, mut count) = (0, 0);
         let mut node = load(self.list);
         // Entry 0 of the first node is not used.
         let mut index = 1;
@@ -198,15 +209,16 @@ impl Modules {
                 let entry = node + self.entries + index * 16;
                 let (generation, map) = (load(entry), load(entry + 8));
                 if generation == 0 && map == 0 {
-                    return newest as u64;
+                    return (newest as u64, count);
                 }
                 newest = newest.max(generation);
+                count += 1;
                 index += 1;
             }
             node = load(node + self.next);
             index = 0;
         }
-        newest as u64
+        (newest as u64, count)
     }
 }
 
