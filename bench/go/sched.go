@@ -131,14 +131,22 @@ func measure(count int, work func()) {
 	}
 }
 
+// How long what is measured takes at most, where it can be cut short.
+const long = 400 * time.Millisecond
+
 // Measures what is done full times, or what that is cut down to, after a tenth to warm up.
 func timed(full int, work func(int)) {
 	count := sized(full)
+	if _, asked := asked("BENCH_REPEAT"); !asked {
+		few := max(count/1000, 10)
+		each := elapsed(few, func() { work(few) })
+		count = min(max(int(float64(long.Nanoseconds())/each), few), count)
+	}
 	work(count / 10)
 	measure(count, func() { work(count) })
 }
 
-// The same, warmed up by doing it all.
+// The same without that limit, warmed up by doing it all.
 func again(full int, work func(int)) {
 	count := sized(full)
 	work(count)

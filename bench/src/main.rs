@@ -26,7 +26,7 @@ mod tokio_channels;
 mod tokio_peer;
 mod turns;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// How many goroutines a burst has, and how often the other workloads repeat.
 pub const BURST: u64 = 1_000_000;
@@ -47,8 +47,11 @@ pub const LOCKS: u64 = 8_000_000;
 /// Timers at a time.
 pub const TIMERS: u64 = 1_000_000;
 
+/// How long what is measured takes at most, where it can be cut short.
+const LONG: Duration = Duration::from_millis(400);
+
 /// How long there is nothing to do, in the workload of that: the runner ends it.
-pub const NOTHING: std::time::Duration = std::time::Duration::from_secs(30);
+pub const NOTHING: Duration = Duration::from_secs(30);
 
 /// A number from the environment.
 fn asked(name: &str) -> Option<u64> {
@@ -73,14 +76,23 @@ pub fn measure(count: u64, mut work: impl FnMut()) -> f64 {
     nanos
 }
 
-/// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up.
+/// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up. No more than
+/// take [`LONG`]: who is slow has done enough by then.
 pub fn timed(full: u64, mut work: impl FnMut(u64)) -> f64 {
-    let count = sized(full);
+    let mut count = sized(full);
+    if asked("BENCH_REPEAT").is_none() {
+        let few = (count / 1000).max(10);
+        let start = Instant::now();
+        work(few);
+        let each = start.elapsed().as_nanos() as u64 / few;
+        count = (LONG.as_nanos() as u64 / each.max(1)).clamp(few, count);
+    }
     work(count / 10);
     measure(count, || work(count))
 }
 
-/// The same, warmed up by doing it all, for those who need as much memory as there are operations.
+/// The same without that limit, warmed up by doing it all: for what needs as much memory as there are operations,
+/// or costs more the more there are.
 pub fn again(full: u64, mut work: impl FnMut(u64)) -> f64 {
     let count = sized(full);
     work(count);

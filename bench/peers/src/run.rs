@@ -136,20 +136,18 @@ pub(crate) fn parse(text: &str) -> Result<Printed, Failure> {
 /// What a contestant printed in each round, or why it is out.
 pub(crate) type Rounds = Result<Vec<Printed>, Failure>;
 
-/// Runs all contestants `rounds` times by turns, after a round that does not count if `warm`. Who fails once
+/// Runs all contestants `rounds` times by turns; each has its own way to warm up. Who fails once
 /// is out.
 pub(crate) fn by_turns<T>(
     contestants: &[T],
     rounds: usize,
-    warm: bool,
     mut run: impl FnMut(&T) -> Result<Printed, Failure>,
 ) -> Vec<Rounds> {
     let mut all: Vec<Rounds> = contestants.iter().map(|_| Ok(Vec::new())).collect();
-    for round in 0..rounds + usize::from(warm) {
+    for _ in 0..rounds {
         for (contestant, so_far) in contestants.iter().zip(&mut all) {
             let Ok(printed) = so_far else { continue };
             match run(contestant) {
-                Ok(_) if warm && round == 0 => {}
                 Ok(figures) => printed.push(figures),
                 Err(failure) => *so_far = Err(failure),
             }
@@ -180,8 +178,8 @@ mod tests {
         let log = std::env::temp_dir().join(format!("gort-peers-turns-{}", std::process::id()));
         let scripts =
             ["a", "b", "c"].map(|name| format!("printf {name} >>{}; echo 1", log.display()));
-        let all = by_turns(&scripts, 2, true, |script| sh(script));
-        assert_eq!(std::fs::read_to_string(&log).unwrap(), "abcabcabc");
+        let all = by_turns(&scripts, 2, |script| sh(script));
+        assert_eq!(std::fs::read_to_string(&log).unwrap(), "abcabc");
         assert!(all.iter().all(|one| one.as_ref().unwrap().len() == 2), "{all:?}");
         std::fs::remove_file(log).unwrap();
     }
@@ -189,7 +187,7 @@ mod tests {
     #[test]
     fn who_fails_is_out() {
         let mut runs = Vec::new();
-        let all = by_turns(&["good", "bad"], 3, false, |name| {
+        let all = by_turns(&["good", "bad"], 3, |name| {
             runs.push(*name);
             match *name {
                 "bad" if runs.len() > 2 => failed("why"),

@@ -67,8 +67,7 @@ impl Plan {
         let first = rows[0];
         let contestants: Vec<_> = [Peer::Gort].iter().chain(first.peers).copied().collect();
         let rounds = if first.constant { 1 } else { self.rounds };
-        let warm = !self.quick && !first.constant;
-        let all = by_turns(&contestants, rounds, warm, |peer| run(first, *peer));
+        let all = by_turns(&contestants, rounds, |peer| run(first, *peer));
         let cell = |row: &&Row| {
             let outcomes = contestants.iter().zip(&all).map(|(peer, of)| (*peer, outcome(row, of)));
             let absent =
