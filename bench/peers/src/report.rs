@@ -321,7 +321,9 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, Unit, Vec<Cu
             ("parked", "spawn") => ("Starting, and how many wait", "goroutines"),
             ("parked", "wake") => ("Waking, and how many wait", "goroutines"),
             ("parked", _) => ("Memory, and how many wait", "goroutines"),
-            _ => ("Calls that wait, and how many at a time", "calls"),
+            ("block", _) => ("Calls that wait, and how many at a time", "calls"),
+            // A number that is no number of those who take part.
+            _ => continue,
         };
         let all = through(&family);
         if all.iter().any(|curve| curve.points.len() > 1) {

@@ -80,6 +80,17 @@ fn the_page_says_everything_once_it_is_known() {
     assert!(super::page(&noisy, None).contains("too noisy to tell: too loud."));
 }
 
+/// `pingpong128` has a buffer of 128: its figures for one P and for two are no curve.
+#[test]
+fn a_buffers_size_is_no_scale() {
+    let mut record = sample();
+    for procs in [1, 2] {
+        let burst = record.cell("burst", "", procs).unwrap();
+        record.cells.push(Cell { workload: "pingpong128".into(), ..burst.clone() });
+    }
+    assert!(!page(&record, None).contains("Calls that wait"));
+}
+
 #[test]
 fn the_index_has_all_runs() {
     let page = index(&[sample(), before()]);
