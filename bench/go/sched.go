@@ -94,8 +94,6 @@ func stopWorld(n int) {
 	stop.Store(true)
 }
 
-var spun int
-
 // A number from the environment, or 1.
 func asked(name string) (int, bool) {
 	n, err := strconv.Atoi(os.Getenv(name))

@@ -104,6 +104,12 @@ impl Programs {
             command
         };
         command.arg(workload);
+        // smol's threads for calls that wait would be 500 at most; the others' pools have as many as this.
+        command.env("BLOCKING_MAX_THREADS", "10000");
+        // All have their defaults, whatever the caller's environment says.
+        for name in ["GOGC", "GOMEMLIMIT", "GODEBUG", "GORT_DEBUG"] {
+            command.env_remove(name);
+        }
         Ok(command)
     }
 
