@@ -12,7 +12,7 @@ import (
 )
 
 const (
-	trips = 200_000
+	trips = 100_000
 	page  = 4096
 )
 

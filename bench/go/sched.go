@@ -5,8 +5,6 @@ import (
 	"fmt"
 	"os"
 	"runtime"
-	"slices"
-	"sort"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,6 +91,7 @@ func stopWorld(n int) {
 	runtime.GOMAXPROCS(procs)
 	stop.Store(true)
 }
+
 
 // A number from the environment, or 1.
 func asked(name string) (int, bool) {

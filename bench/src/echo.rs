@@ -25,7 +25,7 @@ use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Round trips in all.
-const TRIPS: u64 = 200_000;
+const TRIPS: u64 = 100_000;
 
 /// How many connections a workload has, how often something goes there and back on each, how many bytes, and
 /// whether each is timed.

@@ -55,7 +55,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         }
         "sleep" => value(Box::pin(lateness())),
         "idle" => {
-            block(Box::pin(sleep(crate::NOTHING)));
+            block(Box::pin(async { sleep(crate::NOTHING).await }));
             0.0
         }
         _ => {

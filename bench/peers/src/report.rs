@@ -168,7 +168,7 @@ fn head(body: &mut String, record: &Record) {
         record.seconds,
     );
     let quiet = format!(
-        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time were stolen, others had \
+        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time was stolen, others had \
          {:.1} % of the CPUs before, {} of {} probes on the way were loud",
         100.0 * noise.spread,
         100.0 * noise.steal,
@@ -331,7 +331,7 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, Unit, Vec<Cu
         let all: Vec<_> = peers(cell).filter_map(|peer| distribution(peer, cell)).collect();
         if !all.is_empty() {
             let title = row.name.trim_end_matches(", 99 %");
-            curves.push((format!("{title}: distribution"), "% that take longer", Unit::Nanos, all));
+            curves.push((format!("{title}: distribution, of the last round"), "% that take longer", Unit::Nanos, all));
         }
     }
     curves

@@ -314,7 +314,13 @@ pub(crate) fn is_ready(descriptor: impl AsFd, of: Direction) -> io::Result<bool>
         Direction::Read => PollFlags::IN,
         Direction::Write => PollFlags::OUT,
     };
-    Ok(raw::poll(&mut [PollFd::new(descriptor.as_fd(), events)], 0)? != 0)
+    loop {
+        // It does not wait, but a signal that is on its way ends it all the same.
+        match raw::poll(&mut [PollFd::new(descriptor.as_fd(), events)], 0) {
+            Err(Errno::EINTR) => {}
+            count => return Ok(count? != 0),
+        }
+    }
 }
 
 fn closed() -> io::Error {

@@ -213,6 +213,19 @@ fn without_descriptors() {
     assert!(output.status.success(), "{}", support::stderr(&output));
 }
 
+/// To be asked to yield is no answer.
+#[test]
+fn while_signals_come() {
+    matrix(|_| {
+        let (here, _there) = UnixStream::pair().unwrap();
+        let _storm = support::storm::storm(None);
+        for _ in 0..2_000 {
+            let waited = block_on(timeout(Duration::ZERO, readable(&here)));
+            assert!(matches!(waited, Err(Elapsed)), "{waited:?}");
+        }
+    });
+}
+
 /// Everybody waits for everybody.
 #[test]
 fn many_at_once() {
