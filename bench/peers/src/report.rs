@@ -331,7 +331,12 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, Unit, Vec<Cu
         let all: Vec<_> = peers(cell).filter_map(|peer| distribution(peer, cell)).collect();
         if !all.is_empty() {
             let title = row.name.trim_end_matches(", 99 %");
-            curves.push((format!("{title}: distribution, of the last round"), "% that take longer", Unit::Nanos, all));
+            curves.push((
+                format!("{title}: distribution, of the last round"),
+                "% that take longer",
+                Unit::Nanos,
+                all,
+            ));
         }
     }
     curves
