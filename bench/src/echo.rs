@@ -1,7 +1,8 @@
 //! Echo over loopback: as many connections as the workload's name says, with messages of 64 bytes, or as many
 //! as the name says behind an `x`, there and back on each at the same time. The server reads what there is,
-//! up to a page or a message, the client exactly its message. Both are in this process. `latency` in place of
-//! `echo` asks how long each takes, there and back, which costs two looks at the clock.
+//! up to a page or a message, the client exactly its message. Both are in this process, and send at once, without
+//! Nagle's algorithm, as Go's connections do. `latency` in place of `echo` asks how long each takes, there and back,
+//! which costs two looks at the clock.
 //!
 //! The limit is a loop around `epoll_wait` on one thread per worker, each with both ends of its connections.
 //!
@@ -12,14 +13,16 @@
 #![allow(unsafe_code)]
 
 use crate::timers::distribution;
-use crate::{measure, procs, sized};
+use crate::{measure, procs, sized, smol_peer, tokio_peer};
 use gort_sys::raw;
 use gort_sys::types::{DupFlags, EpollEvent, EpollFlags, EpollOp};
+use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use std::io::{ErrorKind, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::os::fd::OwnedFd;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// Round trips in all.
 const TRIPS: u64 = 100_000;
@@ -97,10 +100,16 @@ pub(crate) fn run_gort(workload: &str) -> Option<f64> {
         let at = listener.local_addr().unwrap();
         gort::go(move || {
             for stream in listener.incoming() {
-                gort::go(move || serve(stream.unwrap(), echo));
+                let stream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                gort::go(move || serve(stream, echo));
             }
         });
-        let connect = |_| Client::new(gort::net::TcpStream::connect(at).unwrap());
+        let connect = |_| {
+            let stream = gort::net::TcpStream::connect(at).unwrap();
+            stream.set_nodelay(true).unwrap();
+            Client::new(stream)
+        };
         let mut clients: Vec<_> = (0..echo.count).map(connect).collect();
         let mut all = |rounds| {
             gort::scope(|scope| {
@@ -142,7 +151,9 @@ pub(crate) fn run_may(workload: &str) -> Option<f64> {
     unsafe {
         may::coroutine::spawn(move || {
             for stream in listener.incoming() {
-                may::coroutine::spawn(move || serve(stream.unwrap(), echo));
+                let stream: may::net::TcpStream = stream.unwrap();
+                stream.set_nodelay(true).unwrap();
+                may::coroutine::spawn(move || serve(stream, echo));
             }
         });
     }
@@ -159,7 +170,11 @@ pub(crate) fn run_may(workload: &str) -> Option<f64> {
         let asked: Vec<_> = asked.collect();
         asked.into_iter().map(|one| one.join().unwrap()).collect()
     };
-    let connect = |_| Client::new(may::net::TcpStream::connect(at).unwrap());
+    let connect = |_| {
+        let stream = may::net::TcpStream::connect(at).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client::new(stream)
+    };
     let mut clients = all((0..echo.count).map(connect).collect(), echo.warm());
     let nanos = measure(echo.trips(), || clients = all(std::mem::take(&mut clients), echo.rounds));
     Some(echo.figure(nanos, clients.into_iter().map(|client| client.took)))
@@ -168,17 +183,13 @@ pub(crate) fn run_may(workload: &str) -> Option<f64> {
 /// Runs a workload on tokio.
 pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
     let echo = Echo::named(workload)?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(procs())
-        .enable_io()
-        .build()
-        .ok()?;
-    runtime.block_on(async {
+    tokio_peer::builder().enable_io().build().ok()?.block_on(async {
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let at = listener.local_addr().unwrap();
         tokio::spawn(async move {
             loop {
                 let (mut stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
                 tokio::spawn(async move {
                     let mut page = vec![0; echo.message.max(PAGE)];
                     while let Ok(got @ 1..) = stream.read(&mut page).await {
@@ -189,7 +200,9 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
         });
         let mut clients = Vec::new();
         for _ in 0..echo.count {
-            clients.push(Client::new(tokio::net::TcpStream::connect(at).await.unwrap()));
+            let stream = tokio::net::TcpStream::connect(at).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            clients.push(Client::new(stream));
         }
         let clients = ask_tokio(clients, echo, echo.warm()).await;
         let start = Instant::now();
@@ -225,6 +238,64 @@ async fn ask_tokio(clients: Vec<TokioClient>, echo: Echo, rounds: usize) -> Vec<
     clients
 }
 
+/// Runs a workload on smol.
+pub(crate) fn run_smol(workload: &str) -> Option<f64> {
+    let echo = Echo::named(workload)?;
+    Some(smol_peer::block(async move {
+        let listener = smol::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let at = listener.local_addr().unwrap();
+        let accept = async move {
+            loop {
+                let (mut stream, _) = listener.accept().await.unwrap();
+                stream.set_nodelay(true).unwrap();
+                let serve = async move {
+                    let mut page = vec![0; echo.message.max(PAGE)];
+                    while let Ok(got @ 1..) = stream.read(&mut page).await {
+                        stream.write_all(&page[..got]).await.unwrap();
+                    }
+                };
+                smol_peer::EXECUTOR.spawn(serve).detach();
+            }
+        };
+        smol_peer::EXECUTOR.spawn(accept).detach();
+        let mut clients = Vec::new();
+        for _ in 0..echo.count {
+            let stream = smol::net::TcpStream::connect(at).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            clients.push(Client::new(stream));
+        }
+        let clients = ask_smol(clients, echo, echo.warm()).await;
+        let start = Instant::now();
+        let clients = ask_smol(clients, echo, echo.rounds).await;
+        let nanos = start.elapsed().as_nanos() as f64 / echo.trips() as f64;
+        echo.figure(nanos, clients.into_iter().map(|client| client.took))
+    }))
+}
+
+type SmolClient = Client<smol::net::TcpStream>;
+
+async fn ask_smol(clients: Vec<SmolClient>, echo: Echo, rounds: usize) -> Vec<SmolClient> {
+    let asked = clients.into_iter().map(|mut client| {
+        smol_peer::EXECUTOR.spawn(async move {
+            client.begin(echo, rounds);
+            let mut message = vec![7; echo.message];
+            for _ in 0..rounds {
+                let sent = SmolClient::sent(echo);
+                client.stream.write_all(&message).await.unwrap();
+                client.stream.read_exact(&mut message).await.unwrap();
+                client.back(sent);
+            }
+            client
+        })
+    });
+    let asked: Vec<_> = asked.collect();
+    let mut clients = Vec::new();
+    for one in asked {
+        clients.push(one.await);
+    }
+    clients
+}
+
 /// Runs a workload on std, with a thread for each end.
 pub(crate) fn run_std(workload: &str) -> Option<f64> {
     let echo = Echo::named(workload)?;
@@ -232,10 +303,16 @@ pub(crate) fn run_std(workload: &str) -> Option<f64> {
     let at = listener.local_addr().unwrap();
     std::thread::spawn(move || {
         for stream in listener.incoming() {
-            std::thread::spawn(move || serve(stream.unwrap(), echo));
+            let stream = stream.unwrap();
+            stream.set_nodelay(true).unwrap();
+            std::thread::spawn(move || serve(stream, echo));
         }
     });
-    let connect = |_| Client::new(TcpStream::connect(at).unwrap());
+    let connect = |_| {
+        let stream = TcpStream::connect(at).unwrap();
+        stream.set_nodelay(true).unwrap();
+        Client::new(stream)
+    };
     let mut clients: Vec<_> = (0..echo.count).map(connect).collect();
     let mut all = |rounds| {
         std::thread::scope(|scope| {
@@ -263,15 +340,19 @@ pub(crate) fn run_epoll(workload: &str) -> Option<f64> {
             let count = echo.count / threads + usize::from(thread < echo.count % threads);
             std::thread::spawn(move || {
                 let mut ends = pairs(count);
-                epoll_loop(&mut ends, echo, echo.warm());
+                let epoll = watched(&ends);
+                epoll_loop(&epoll, &mut ends, echo, echo.warm());
+                // All are warm; then the clock runs.
                 begin.wait();
-                epoll_loop(&mut ends, echo, echo.rounds)
+                begin.wait();
+                epoll_loop(&epoll, &mut ends, echo, echo.rounds)
             })
         })
         .collect();
     begin.wait();
     let mut took = Vec::new();
     let nanos = measure(echo.trips(), || {
+        begin.wait();
         took.extend(all.drain(..).map(|one| one.join().unwrap()));
     });
     Some(echo.figure(nanos, took.into_iter()))
@@ -286,17 +367,25 @@ fn pairs(count: usize) -> Vec<TcpStream> {
         ends.push(TcpStream::connect(at).unwrap());
         ends.push(listener.accept().unwrap().0);
     }
-    ends.iter().for_each(|end| end.set_nonblocking(true).unwrap());
+    for end in &ends {
+        end.set_nonblocking(true).unwrap();
+        end.set_nodelay(true).unwrap();
+    }
     ends
 }
 
-/// What all took each time, if that is wanted.
-fn epoll_loop(ends: &mut [TcpStream], echo: Echo, rounds: usize) -> Vec<Duration> {
+/// What says which of them have something to read.
+fn watched(ends: &[TcpStream]) -> OwnedFd {
     let epoll = raw::epoll_create1(DupFlags::CLOEXEC).unwrap();
     for (i, end) in ends.iter().enumerate() {
         let event = EpollEvent { events: EpollFlags::IN, data: i as u64 };
         raw::epoll_ctl(&epoll, EpollOp::ADD, end, Some(&event)).unwrap();
     }
+    epoll
+}
+
+/// What all took each time, if that is wanted.
+fn epoll_loop(epoll: &OwnedFd, ends: &mut [TcpStream], echo: Echo, rounds: usize) -> Vec<Duration> {
     let mut left = vec![rounds; ends.len()];
     let mut open = ends.len() / 2;
     let (mut sent, mut took) = (vec![Instant::now(); ends.len()], Vec::new());
@@ -307,7 +396,7 @@ fn epoll_loop(ends: &mut [TcpStream], echo: Echo, rounds: usize) -> Vec<Duration
     }
     let mut events = [EpollEvent::default(); 256];
     while open != 0 {
-        let ready = raw::epoll_wait(&epoll, &mut events, -1).unwrap();
+        let ready = raw::epoll_wait(epoll, &mut events, -1).unwrap();
         for event in events.iter().take(ready) {
             let i = event.data as usize;
             let got = match ends[i].read(&mut page) {

@@ -1,6 +1,6 @@
 //! Futures on gort and on tokio: one that is ready, and two parties that take turns.
 
-use crate::{TIMES, procs, timed};
+use crate::{TIMES, timed};
 use std::future::{Ready, ready};
 use std::hint::black_box;
 use std::pin::Pin;
@@ -25,8 +25,7 @@ pub(crate) fn run_tokio(workload: &str) -> Option<f64> {
     if !["blockon", "oneshot"].contains(&workload) {
         return None;
     }
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(procs()).build().ok()?;
+    let runtime = crate::tokio_peer::builder().build().ok()?;
     Some(match workload {
         "blockon" => at_once(|future| runtime.block_on(future)),
         _ => turns(|future| runtime.spawn(future), |task| runtime.block_on(task).unwrap()),

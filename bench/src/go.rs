@@ -9,9 +9,9 @@
 
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{BURST, LEAVES, TIMES, again, number, procs, timed};
+use gort::chan::{Receiver, Sender, bounded};
 use std::ffi::c_void;
 use std::hint::black_box;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Runs a workload by name.
@@ -74,16 +74,17 @@ fn callbacks(times: u64) {
 
 fn burst(count: u64) {
     // As in Go, whose goroutines have a plain pointer to the counter: none that is counted.
-    let left = Box::leak(Box::new((AtomicU64::new(count), gort_rt::Completion::new())));
+    let (done, all) = bounded::<()>(0);
+    let left = Box::leak(Box::new((AtomicU64::new(count), done)));
     for _ in 0..count {
         let left = &*left;
         gort::go(move || {
             if left.0.fetch_sub(1, Ordering::AcqRel) == 1 {
-                let _ = left.1.complete();
+                left.1.close();
             }
         });
     }
-    left.1.wait();
+    assert!(all.recv().is_err());
 }
 
 fn join(times: u64) {
@@ -117,15 +118,18 @@ fn skynet(number: u64, size: u64) -> u64 {
     children.into_iter().map(|child| child.join().unwrap()).sum()
 }
 
+/// Does not yield until it is told to end, and does not pause either, which Go's loop has no word for.
+pub(crate) fn spin(stop: &AtomicBool) {
+    while !stop.load(Ordering::Relaxed) {
+        black_box(());
+    }
+}
+
 /// Stops the world, beside a goroutine that does not yield.
 fn stop_world(times: u64) {
     let stop = AtomicBool::new(false);
     gort::scope(|s| {
-        s.go(|| {
-            while !stop.load(Ordering::Relaxed) {
-                std::hint::spin_loop();
-            }
-        });
+        s.go(|| spin(&stop));
         let procs = procs();
         for n in 0..times {
             gort::runtime::gomaxprocs(Some(procs + 1 - n as usize % 2));
@@ -138,11 +142,11 @@ fn stop_world(times: u64) {
 fn parked(workload: &str) -> Option<f64> {
     let shared = number(workload, "sharedtls");
     let total = shared.or_else(|| number(workload, "parked"))?;
-    let spawn = |event: &Arc<gort_rt::Completion>| {
-        let waits = Arc::clone(event);
+    let spawn = |(_, event): &(Sender<()>, Receiver<()>)| {
+        let event = event.clone();
         let body = move || {
             count(&WAITING);
-            waits.wait();
+            let _ = event.recv();
             count(&WOKEN);
         };
         if shared.is_some() {
@@ -152,6 +156,6 @@ fn parked(workload: &str) -> Option<f64> {
             drop(gort::go(body));
         }
     };
-    let wake = |event: &Arc<gort_rt::Completion>| _ = event.complete();
-    Some(parked!(total, Arc::new(gort_rt::Completion::new()), spawn, wake, gort::gosched()))
+    let wake = |(event, _): &(Sender<()>, Receiver<()>)| event.close();
+    Some(parked!(total, bounded(0), spawn, wake, gort::gosched()))
 }

@@ -47,6 +47,9 @@ pub const LOCKS: u64 = 8_000_000;
 /// Timers at a time.
 pub const TIMERS: u64 = 1_000_000;
 
+/// How many threads a pool for calls that wait may have: as many as gort and Go allow.
+pub const POOL: usize = 10_000;
+
 /// How long what is measured takes at most, where it can be cut short.
 const LONG: Duration = Duration::from_millis(400);
 

@@ -11,7 +11,7 @@
 use crate::parked::{WAITING, WOKEN, count, parked};
 use crate::{LOCKS, RIVALS, TIMES, VALUES, number, procs, timed, timers};
 use may::coroutine;
-use may::sync::{Mutex, SyncFlag, mpsc};
+use may::sync::{Mutex, RwLock, SyncFlag, mpsc};
 use std::sync::Arc;
 
 /// Runs a workload by name.
@@ -22,6 +22,8 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "yield" => timed(10 * TIMES, yields),
         "pingpong" => timed(VALUES / 3, |count| on_one(move || ping_pong(count))),
         "mutex" => timed(LOCKS, rivals),
+        "rwlock" => timed(LOCKS / 10, readers),
+        "waitgroup" => timed(LOCKS / 80, |count| on_one(move || groups(count))),
         "sleep" => on_one(|| timers::lateness(coroutine::sleep)),
         "idle" => on_one(|| {
             coroutine::sleep(crate::NOTHING);
@@ -63,6 +65,40 @@ fn rivals(times: u64) {
         .collect();
     all.into_iter().for_each(|one| one.join().unwrap());
     assert_eq!(*count.lock().unwrap(), times / RIVALS * RIVALS);
+}
+
+/// One in ten writes.
+fn readers(times: u64) {
+    let count = Arc::new(RwLock::new(0));
+    let all: Vec<_> = (0..RIVALS)
+        .map(|_| {
+            let count = Arc::clone(&count);
+            let work = move || {
+                let mut seen = 0;
+                for n in 0..times / RIVALS {
+                    if n % 10 == 0 {
+                        *count.write().unwrap() += 1;
+                    } else {
+                        seen += *count.read().unwrap();
+                    }
+                }
+                std::hint::black_box(seen);
+            };
+            // SAFETY: uses no thread-locals.
+            unsafe { coroutine::spawn(work) }
+        })
+        .collect();
+    all.into_iter().for_each(|one| one.join().unwrap());
+    assert_eq!(*count.read().unwrap(), (times / RIVALS).div_ceil(10) * RIVALS);
+}
+
+/// So many coroutines, a few at a time.
+fn groups(times: u64) {
+    for _ in 0..times / RIVALS {
+        // SAFETY: uses no thread-locals.
+        let group = [(); RIVALS as usize].map(|()| unsafe { coroutine::spawn(|| {}) });
+        group.into_iter().for_each(|one| one.join().unwrap());
+    }
 }
 
 fn waiting(total: u64) -> f64 {

@@ -2,25 +2,34 @@
 
 use crate::calls::{sleep_thread, sleeps};
 use crate::parked::{WAITING, WOKEN, count, parked};
-use crate::timers::{SLEEPS, SPAN as NAP, late};
-use crate::{BUFFER, BURST, LEAVES, LOCKS, RIVALS, TIMES, VALUES};
-use crate::{again, number, procs, sized, timed};
+use crate::timers::{SLEEPS, SPAN as NAP, due, late};
+use crate::{BUFFER, BURST, LEAVES, LOCKS, RIVALS, SIEVE, TIMERS, TIMES, VALUES};
+use crate::{again, measure, number, procs, sized, timed};
 use smol::channel::bounded;
-use smol::future::{self, yield_now};
+use smol::future::{self, race, yield_now};
 use smol::lock::{Mutex, RwLock};
 use smol::{Executor, Timer};
 use std::hint::black_box;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::Poll;
 use std::time::Instant;
 
-static EXECUTOR: Executor<'static> = Executor::new();
+pub(crate) static EXECUTOR: Executor<'static> = Executor::new();
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
+    // Its threads look for events themselves where there are any, which is better then, and worse elsewhere.
+    let reacts = ["sleep", "timer", "echo", "latency"].iter().any(|of| workload.starts_with(of));
     for _ in 0..procs() {
-        std::thread::spawn(|| future::block_on(EXECUTOR.run(future::pending::<()>())));
+        std::thread::spawn(move || {
+            if reacts {
+                smol::block_on(EXECUTOR.run(future::pending::<()>()));
+            } else {
+                future::block_on(EXECUTOR.run(future::pending::<()>()));
+            }
+        });
     }
     Some(match workload {
         "burst" => again(BURST, |count| block(burst(count))),
@@ -33,6 +42,13 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "pingpong128" => timed(VALUES / 3, |count| block(ping_pong(BUFFER, count))),
         "buffered1x1" => timed(VALUES, |count| block(transfer(1, count))),
         "buffered4x4" => timed(VALUES, |count| block(transfer(4, count))),
+        "select3" => timed(VALUES / 3, |count| block(select_of_three(count))),
+        "sieve" => again(SIEVE, |count| block(sieve(count))),
+        "timeradd" => {
+            block(add());
+            block(add())
+        }
+        "waitgroup" => timed(LOCKS / 8, |count| block(groups(count))),
         "mutex" => timed(LOCKS / 10, |count| block(rivals(count))),
         "uncontended" => timed(LOCKS, |count| block(uncontended(count))),
         "rwlock" => timed(LOCKS / 10, |count| block(readers(count))),
@@ -43,16 +59,16 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         }
         _ => match number(workload, "parked") {
             Some(total) => block(waiting(total)),
-            None => {
-                let sleepers = number(workload, "block")?;
-                sleeps(|times| block(blocking(sleepers, times)))
-            }
+            None => match number(workload, "block") {
+                Some(sleepers) => sleeps(|times| block(blocking(sleepers, times))),
+                None => return crate::echo::run_smol(workload),
+            },
         },
     })
 }
 
 /// Runs it as a task of the executor's.
-fn block<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) fn block<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     future::block_on(EXECUTOR.spawn(work))
 }
 
@@ -143,6 +159,73 @@ async fn transfer(ends: u64, count: u64) {
     drop((sender, receiver));
     for one in all {
         one.await;
+    }
+}
+
+/// `count` values from three senders through a channel each to one who takes the first there is.
+async fn select_of_three(count: u64) {
+    let [(s1, r1), (s2, r2), (s3, r3)] = [(); 3].map(|()| bounded(1));
+    for sender in [&s1, &s2, &s3] {
+        let sender = sender.clone();
+        let work = async move {
+            for n in 0..count / 3 {
+                sender.send(n).await.unwrap();
+            }
+        };
+        EXECUTOR.spawn(work).detach();
+    }
+    for _ in 0..count / 3 * 3 {
+        race(race(r1.recv(), r2.recv()), r3.recv()).await.unwrap();
+    }
+}
+
+/// The primes below `count`, each of which takes its multiples out of what goes through a channel.
+async fn sieve(count: u64) {
+    let (numbers, mut from) = bounded(1);
+    let work = async move {
+        for n in 2..count {
+            let _ = numbers.send(n).await;
+        }
+    };
+    EXECUTOR.spawn(work).detach();
+    while let Ok(prime) = from.recv().await {
+        let (rest, next) = bounded(1);
+        let work = async move {
+            while let Ok(n) = from.recv().await {
+                if n % prime != 0 {
+                    let _ = rest.send(n).await;
+                }
+            }
+        };
+        EXECUTOR.spawn(work).detach();
+        from = next;
+    }
+}
+
+/// Timers due at different times: one is set when it is first asked.
+async fn add() -> f64 {
+    let count = sized(TIMERS);
+    let mut all = Vec::with_capacity(count as usize);
+    future::poll_fn(|context| {
+        let nanos = measure(count, || {
+            for n in 0..count {
+                let mut timer = Timer::after(due(n, count));
+                assert!(Pin::new(&mut timer).poll(context).is_pending());
+                all.push(timer);
+            }
+        });
+        Poll::Ready(nanos)
+    })
+    .await
+}
+
+/// So many tasks, a few at a time.
+async fn groups(times: u64) {
+    for _ in 0..times / RIVALS {
+        let group = [(); RIVALS as usize].map(|()| EXECUTOR.spawn(async {}));
+        for one in group {
+            one.await;
+        }
     }
 }
 

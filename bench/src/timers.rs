@@ -5,6 +5,7 @@ use gort::sync::WaitGroup;
 use gort::time::{Timer, sleep};
 use gort_sys::types::ClockId;
 use gort_sys::vdso::clock_gettime;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 /// How often a goroutine, or a thread, sleeps, and for how long.
@@ -34,14 +35,18 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
     })
 }
 
+/// When the `n`th of `count` timers is due: none fires, and they come in no order.
+pub(crate) fn due(n: u64, count: u64) -> Duration {
+    HOUR + Duration::from_micros(n * 7919 % count)
+}
+
 /// Timers due at different times, which are stopped again.
 fn add() -> f64 {
     let count = sized(TIMERS);
     let mut timers = Vec::with_capacity(count as usize);
     let nanos = measure(count, || {
         for n in 0..count {
-            let due = HOUR + Duration::from_micros(n * 7919 % count);
-            timers.push(Timer::after_func(due, || ()));
+            timers.push(Timer::after_func(due(n, count), || ()));
         }
     });
     timers.iter().for_each(|timer| assert!(timer.stop()));
@@ -105,15 +110,10 @@ pub(crate) fn distribution(mut all: Vec<Duration>) -> f64 {
 
 /// The same while four goroutines do not yield.
 fn among_hogs() -> f64 {
-    use std::sync::atomic::{AtomicBool, Ordering};
     let stop = AtomicBool::new(false);
     gort::scope(|s| {
         for _ in 0..4 {
-            s.go(|| {
-                while !stop.load(Ordering::Relaxed) {
-                    std::hint::spin_loop();
-                }
-            });
+            s.go(|| crate::go::spin(&stop));
         }
         let late = lateness(sleep);
         stop.store(true, Ordering::Relaxed);

@@ -2,17 +2,26 @@
 
 use crate::calls::{sleep_thread, sleeps};
 use crate::parked::{WAITING, WOKEN, count, parked};
-use crate::timers::{SLEEPS, SPAN as NAP, late};
-use crate::{BURST, LEAVES, LOCKS, RIVALS, TIMERS, TIMES};
+use crate::timers::{SLEEPS, SPAN as NAP, due, late};
+use crate::{BURST, LEAVES, LOCKS, POOL, RIVALS, TIMERS, TIMES};
 use crate::{again, measure, number, procs, sized, timed, tokio_channels};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::task::Poll;
+use std::time::Instant;
+use tokio::runtime::Builder;
 use tokio::sync::{Mutex, Notify, RwLock};
-use tokio::task::{JoinSet, spawn_blocking, yield_now};
+use tokio::task::{JoinSet, spawn_blocking, unconstrained, yield_now};
 use tokio::time::sleep;
+
+/// As many workers as there are Ps, and threads enough for calls that wait.
+pub(crate) fn builder() -> Builder {
+    let mut builder = Builder::new_multi_thread();
+    builder.worker_threads(procs()).max_blocking_threads(POOL);
+    builder
+}
 
 /// Runs a workload by name.
 pub(crate) fn run(workload: &str) -> Option<f64> {
@@ -20,8 +29,7 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
     if apart.is_some() {
         return apart;
     }
-    let mut builder = tokio::runtime::Builder::new_multi_thread();
-    let runtime = builder.worker_threads(procs()).enable_time().build().ok()?;
+    let runtime = builder().enable_time().build().ok()?;
     let block = |work: Pin<Box<dyn Future<Output = ()> + Send>>| {
         runtime.block_on(async { tokio::spawn(work).await.unwrap() });
     };
@@ -42,8 +50,8 @@ pub(crate) fn run(workload: &str) -> Option<f64> {
         "rwlock" => timed(LOCKS, |count| block(Box::pin(readers(count)))),
         "waitgroup" => timed(LOCKS / 8, |count| block(Box::pin(groups(count)))),
         "timeradd" => {
-            value(Box::pin(add()));
-            value(Box::pin(add()))
+            value(Box::pin(unconstrained(add())));
+            value(Box::pin(unconstrained(add())))
         }
         "sleep" => value(Box::pin(lateness())),
         "idle" => {
@@ -160,26 +168,28 @@ async fn readers(times: u64) {
 /// So many tasks, a few at a time.
 async fn groups(times: u64) {
     for _ in 0..times / RIVALS {
-        let mut group = JoinSet::new();
-        for _ in 0..RIVALS {
-            group.spawn(async {});
+        let group = [(); RIVALS as usize].map(|()| tokio::spawn(async {}));
+        for one in group {
+            one.await.unwrap();
         }
-        group.join_all().await;
     }
 }
 
-/// Timers due at different times, each of which needs a task.
+/// Timers due at different times: one is set when it is first asked, for which it needs no task.
 async fn add() -> f64 {
     let count = sized(TIMERS);
     let mut all = Vec::with_capacity(count as usize);
-    let nanos = measure(count, || {
-        for n in 0..count {
-            let due = Duration::from_secs(3600) + Duration::from_micros(n * 7919 % count);
-            all.push(tokio::spawn(sleep(due)));
-        }
-    });
-    all.iter().for_each(tokio::task::JoinHandle::abort);
-    nanos
+    poll_fn(|context| {
+        let nanos = measure(count, || {
+            for n in 0..count {
+                let mut timer = Box::pin(sleep(due(n, count)));
+                assert!(timer.as_mut().poll(context).is_pending());
+                all.push(timer);
+            }
+        });
+        Poll::Ready(nanos)
+    })
+    .await
 }
 
 async fn lateness() -> f64 {

@@ -3,11 +3,10 @@
 //! What plotters draws in black is given the colour of the text around it, so that a picture can be read on
 //! light and on dark ground.
 
+use crate::numbers::{figure, with_unit};
 use crate::peer::Peer;
-use crate::report::with_unit;
 use crate::stats::Spread;
 use crate::table::Unit;
-use crate::verdict::figure;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};

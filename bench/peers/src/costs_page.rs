@@ -2,11 +2,11 @@
 
 use crate::costs::{Cost, Costs};
 use crate::floors::{PATHS, Path};
+use crate::numbers::{figure, with_unit};
 use crate::peer::Peer;
 use crate::record::Record;
-use crate::report::{escape, with_unit};
+use crate::report::escape;
 use crate::stats::Spread;
-use crate::verdict::figure;
 use std::fmt::Write;
 
 /// Who has a path's costs, and what they are or why there are none.

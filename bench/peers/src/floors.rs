@@ -66,8 +66,8 @@ pub(crate) static PATHS: &[Path] = &[
     path(
         "uncontended",
         80,
-        "Two compare-and-swaps, one to lock and one to unlock, and the loop around them. Go's has the same \
-         two.",
+        "Two compare-and-swaps, one to lock and one to unlock, and the loop around them. Go's has two \
+         atomics as well: a compare-and-swap and an addition.",
     ),
     path(
         "mutex",

@@ -25,6 +25,8 @@ const BENCH: &[&str] = &[
 pub(crate) struct Go {
     /// Its version, or why it is absent.
     pub version: String,
+    /// Why there are no workloads, if that is so.
+    pub absent: Option<String>,
     /// The scheduler's workloads.
     pub bench: Option<PathBuf>,
     /// Calls of C, which need a C compiler.
@@ -36,10 +38,13 @@ pub(crate) struct Go {
 impl Go {
     /// Finds or fetches Go and builds `bench/go` into `dir`.
     pub(crate) fn build(root: &Path, dir: &Path) -> Go {
-        let none = |version| Go { version, bench: None, cgo: None, files: None, hello: None };
         let go = match find().map_or_else(|| fetch(&dir.join("go-venv")), Ok) {
             Ok(go) => go,
-            Err(why) => return none(format!("no Go: {why}")),
+            Err(why) => {
+                let version = format!("no Go: {why}");
+                let absent = Some(version.clone());
+                return Go { version, absent, bench: None, cgo: None, files: None, hello: None };
+            }
         };
         let version = said(&go.to_string_lossy(), &["version"]);
         let source = root.join("bench/go");
@@ -54,9 +59,11 @@ impl Go {
             }
             built.then_some(program)
         };
+        let bench = build("go-bench", BENCH, "0");
         Go {
             version: version.trim_start_matches("go version ").into(),
-            bench: build("go-bench", BENCH, "0"),
+            absent: bench.is_none().then(|| format!("bench/go does not build with {version}")),
+            bench,
             cgo: build("go-cgo", &["cgo.go"], "1"),
             files: build("go-files", &["fileserver.go"], "0"),
             hello: build("go-hello", &["hello.go"], "0"),

@@ -17,6 +17,7 @@ mod http;
 mod idle;
 mod machine;
 mod noise;
+mod numbers;
 mod opcode;
 mod peer;
 mod programs;
@@ -122,7 +123,7 @@ fn bench(options: &Options) -> Result<(), String> {
     }
     let plan = Plan {
         quick: options.quick,
-        rounds: options.rounds.unwrap_or(if options.quick { 3 } else { 7 }),
+        rounds: options.rounds.unwrap_or(if options.quick { 3 } else { record::ROUNDS }),
         only: options.only.clone(),
         cpus,
     };
@@ -190,8 +191,10 @@ fn tell(record: &Record, path: &Path) {
         }
     }
     for (row, cell) in report::lines(record) {
-        for (verdict, said) in
-            row.targets_on(cell.procs).iter().filter_map(|target| verdict::judge(*target, cell))
+        for (verdict, said) in row
+            .targets_on(cell.procs)
+            .iter()
+            .filter_map(|target| verdict::judge(*target, row.unit, cell))
         {
             if verdict != verdict::Verdict::Met {
                 println!("{}, {} P: {}: {said}", row.name, cell.procs, verdict.word());

@@ -46,7 +46,7 @@ impl Noise {
                 percent(self.spread)
             ))
         } else if self.steal > STEAL {
-            Some(format!("{} of the time are stolen", percent(self.steal)))
+            Some(format!("{} of the time was stolen", percent(self.steal)))
         } else if self.loud as f64 > LOUD * self.probes as f64 {
             Some(format!("{} of {} probes on the way were loud", self.loud, self.probes))
         } else {
@@ -166,7 +166,7 @@ mod tests {
         let said = |noise: Noise| noise.verdict().unwrap();
         assert!(said(Noise { spread: 0.2, ..quiet.clone() }).contains("varies by 20 %"));
         assert!(
-            said(Noise { steal: 0.05, ..quiet.clone() }).contains("5 % of the time are stolen")
+            said(Noise { steal: 0.05, ..quiet.clone() }).contains("5 % of the time was stolen")
         );
         assert!(said(Noise { load: 0.75, ..quiet.clone() }).contains("busy: 75 %"));
         assert!(said(Noise { loud: 3, ..quiet.clone() }).contains("3 of 9 probes"));

@@ -64,10 +64,10 @@ impl Programs {
             ));
         }
         match (peer, row.workload) {
-            (Peer::Go, _) if self.go.bench.is_none() => Some(self.go.version.clone()),
-            (Peer::Nginx, _) if !there("nginx") => Some("nginx is not installed".into()),
+            (Peer::Go, _) if self.go.absent.is_some() => self.go.absent.clone(),
+            (Peer::Nginx, _) if !there("nginx") => Some("there is no nginx on the path".into()),
             (_, workload) if workload.starts_with("http-") && !there("wrk") => {
-                Some("wrk is not installed".into())
+                Some("there is no wrk on the path".into())
             }
             _ => None,
         }
@@ -104,6 +104,12 @@ impl Programs {
             command
         };
         command.arg(workload);
+        // smol's threads for calls that wait would be 500 at most; the others' pools have as many as this.
+        command.env("BLOCKING_MAX_THREADS", "10000");
+        // All have their defaults, whatever the caller's environment says.
+        for name in ["GOGC", "GOMEMLIMIT", "GODEBUG", "GORT_DEBUG"] {
+            command.env_remove(name);
+        }
         Ok(command)
     }
 

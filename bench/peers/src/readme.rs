@@ -1,12 +1,12 @@
 //! The README's chart and table, made of the latest run that can be shown to others.
 
 use crate::charts::alone;
+use crate::numbers::{figure, with_unit};
 use crate::peer::Peer;
 use crate::record::{Cell, Outcome, Record};
-use crate::report::{date, lines, main_chart, rounds, verdicts, with_unit};
+use crate::report::{date, lines, main_chart, rounds, verdicts};
 use crate::stats::Spread;
 use crate::table::{ROWS, Row};
-use crate::verdict::figure;
 use std::fmt::Write;
 use std::fs;
 use std::path::Path;

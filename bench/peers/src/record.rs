@@ -10,6 +10,9 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
+/// The rounds of a full run.
+pub(crate) const ROUNDS: usize = 7;
+
 /// A run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Record {
@@ -83,7 +86,7 @@ impl Record {
 
     /// Whether figures can be shown to others.
     pub(crate) fn is_sound(&self) -> bool {
-        !self.quick && !self.part && self.noise.noisy.is_none()
+        !self.quick && !self.part && self.rounds >= ROUNDS && self.noise.noisy.is_none()
     }
 
     /// Whether anything was timed, and not only counted.
@@ -91,13 +94,16 @@ impl Record {
         !self.cells.is_empty()
     }
 
-    /// The latest of these before it that was made in the same way on a machine of the same kind.
+    /// The latest of these before it that was made in the same way on a machine of the same kind: a whole run is
+    /// not compared with a part of one, nor a quiet one with a noisy one.
     pub(crate) fn before<'a>(&self, all: &'a [Record]) -> Option<&'a Record> {
         let same = |other: &&Record| {
             let (a, b) = (&self.machine, &other.machine);
             other.date < self.date
                 && self.has_times()
                 && other.has_times()
+                && (self.part || !other.part)
+                && (self.noise.noisy.is_some() || other.noise.noisy.is_none())
                 && (self.quick, &a.cpu, a.cpus.len()) == (other.quick, &b.cpu, b.cpus.len())
         };
         all.iter().rfind(same)
@@ -226,11 +232,26 @@ pub(crate) mod tests {
         let other = Record { quick: true, ..at("2") };
         let mut elsewhere = at("3");
         elsewhere.machine.cpu = "another".into();
+        let part = Record { part: true, ..at("32") };
+        let mut loud = at("33");
+        loud.noise.noisy = Some("loud".into());
         let counted = |date| Record { cells: vec![], ..at(date) };
-        let all = [at("0"), at("1"), other, elsewhere, counted("31"), at("5")];
+        let all = [at("0"), at("1"), other, elsewhere, counted("31"), part.clone(), loud, at("5")];
         assert_eq!(at("4").before(&all), Some(&all[1]));
+        assert_eq!(Record { part: true, ..at("4") }.before(&all), Some(&part));
         assert_eq!(at("0").before(&all), None);
         assert_eq!(counted("4").before(&all), None);
+    }
+
+    #[test]
+    fn only_full_quiet_runs_are_shown_to_others() {
+        let full = Record { rounds: ROUNDS, ..sample() };
+        assert!(full.is_sound());
+        assert!(!Record { rounds: ROUNDS - 1, ..full.clone() }.is_sound());
+        assert!(!Record { part: true, ..full.clone() }.is_sound());
+        assert!(!Record { quick: true, ..full.clone() }.is_sound());
+        let noise = Noise { noisy: Some("loud".into()), ..full.noise.clone() };
+        assert!(!Record { noise, ..full }.is_sound());
     }
 
     #[test]

@@ -3,11 +3,12 @@
 
 use crate::charts::{self, Bar, Bars, Curve};
 use crate::costs_page;
+use crate::numbers::{figure, with_unit};
 use crate::peer::Peer;
 use crate::record::{Cell, Outcome, Record};
 use crate::stats::{Spread, quantile};
 use crate::table::{ROWS, Row, Unit};
-use crate::verdict::{Verdict, figure, judge};
+use crate::verdict::{Verdict, judge};
 use std::fmt::Write;
 
 const STYLE: &str = include_str!("report.css");
@@ -133,7 +134,7 @@ pub(crate) fn verdicts(record: &Record) -> [usize; 3] {
     let mut counts = [0; 3];
     for (row, cell) in lines(record) {
         for (verdict, _) in
-            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, row.unit, cell))
         {
             counts[match verdict {
                 Verdict::Met => 0,
@@ -167,7 +168,7 @@ fn head(body: &mut String, record: &Record) {
         record.seconds,
     );
     let quiet = format!(
-        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time were stolen, others had \
+        "a loop that takes the same time each time varied by {:.1} %, {:.1} % of the time was stolen, others had \
          {:.1} % of the CPUs before, {} of {} probes on the way were loud",
         100.0 * noise.spread,
         100.0 * noise.steal,
@@ -204,22 +205,6 @@ fn summary(body: &mut String, record: &Record) {
     );
 }
 
-/// A figure with its unit, as short as can be.
-pub(crate) fn with_unit(number: f64, unit: Unit) -> String {
-    let (scale, word) = match unit {
-        Unit::Nanos if number >= 1e6 => (1e6, " ms"),
-        Unit::Nanos if number >= 1e4 => (1e3, " µs"),
-        Unit::Nanos => (1.0, " ns"),
-        Unit::Millis => (1.0, " ms"),
-        Unit::Bytes if number >= 1e6 => (1e6, " MB"),
-        Unit::Bytes => (1.0, " B"),
-        Unit::PerSecond if number >= 1e6 => (1e6, " M/s"),
-        Unit::PerSecond => (1.0, " /s"),
-        Unit::Count => (1.0, ""),
-    };
-    format!("{}{word}", figure(number / scale))
-}
-
 fn ratio(spread: Spread) -> String {
     format!("{} ({}–{})", figure(spread.median), figure(spread.low), figure(spread.high))
 }
@@ -249,12 +234,12 @@ fn table(body: &mut String, rows: &[(&Row, &Cell)]) {
                 }
                 Some(Outcome::Absent(_)) => body.push_str("<td class=\"absent\">absent</td>"),
                 Some(Outcome::Failed(_)) => body.push_str("<td class=\"missed\">failed</td>"),
-                None => body.push_str("<td></td>"),
+                None => body.push_str("<td class=\"absent\">not written</td>"),
             }
         }
         body.push_str("<td class=\"target\">");
         for (verdict, said) in
-            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, cell))
+            row.targets_on(cell.procs).iter().filter_map(|target| judge(*target, row.unit, cell))
         {
             let class = match verdict {
                 Verdict::Met => "met",
@@ -348,7 +333,12 @@ fn all_curves(rows: &[(&Row, &Cell)]) -> Vec<(String, &'static str, Unit, Vec<Cu
         let all: Vec<_> = peers(cell).filter_map(|peer| distribution(peer, cell)).collect();
         if !all.is_empty() {
             let title = row.name.trim_end_matches(", 99 %");
-            curves.push((format!("{title}: distribution"), "% that take longer", Unit::Nanos, all));
+            curves.push((
+                format!("{title}: distribution, of the last round"),
+                "% that take longer",
+                Unit::Nanos,
+                all,
+            ));
         }
     }
     curves

@@ -61,7 +61,7 @@ fn the_page_says_everything_once_it_is_known() {
         "may is absent: it &lt;cannot&gt; &amp; will not",
         "smol failed: signal 6",
         "A &lt;CPU&gt; &amp; more",
-        "lateness of 1 ms: distribution",
+        "lateness of 1 ms: distribution, of the last round",
         "Memory, and how many wait",
         "and how many Ps",
         "What an operation costs",

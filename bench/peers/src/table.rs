@@ -205,9 +205,9 @@ pub(crate) static ROWS: &[Row] = &[
         &[Go, Tokio, Smol, Std, Crossbeam, Flume]).absent(&[NO_BOUND]).target(&[Of(0.7, Go)]).main(),
     row(CHAN, "buffered4x4", "four to four, buffer of 128", Nanos, Powers, &[Go, Smol, Crossbeam, Flume])
         .absent(&[ONE_RECEIVER, NO_BOUND]).target(&[Of(0.8, Go)]).together(),
-    row(CHAN, "select3", "select of three", Nanos, Both, &[Go, Tokio, Crossbeam]).target(&[Of(0.6, Go)]).main(),
-    row(CHAN, "sieve", "sieve of primes below 2,000, a number", Nanos, Both,
-        &[Go, Tokio, Std, Crossbeam, Flume]),
+    row(CHAN, "select3", "select of three (tokio, smol: one place)", Nanos, Both, &[Go, Tokio, Smol, Crossbeam]).target(&[Of(0.6, Go)]).main(),
+    row(CHAN, "sieve", "sieve of primes below 2,000, per number (tokio, smol: one place)", Nanos, Both,
+        &[Go, Tokio, Smol, Std, Crossbeam, Flume]),
     row(CHAN, "oneshot", "futures that take turns by oneshot", Nanos, Both, &[Tokio]),
     row(CHAN, "blockon", "block on a future that is ready", Nanos, One, &[Tokio]),
 
@@ -216,10 +216,10 @@ pub(crate) static ROWS: &[Row] = &[
     row(LOCK, "mutex", "mutex that 8 want", Nanos, Powers, &[Go, Tokio, May, Smol, Std, ParkingLot])
         .target(&[Of(0.6, Go)]).together().main(),
     row(LOCK, "rwlock", "read-write lock that 8 want, 1 in 10 to write", Nanos, Both,
-        &[Go, Tokio, Smol, Std, ParkingLot]),
-    row(LOCK, "waitgroup", "wait for 8 that end at once, each", Nanos, Both, &[Go, Tokio, Std]),
+        &[Go, Tokio, May, Smol, Std, ParkingLot]),
+    row(LOCK, "waitgroup", "wait for 8 that end at once, each", Nanos, Both, &[Go, Tokio, May, Smol, Std]),
 
-    row(TIME, "timeradd", "add one of 1,000,000 timers", Nanos, One, &[Go, Tokio]).target(&[AtMost(300.0)]).main(),
+    row(TIME, "timeradd", "add one of 1,000,000 timers", Nanos, One, &[Go, Tokio, Smol]).target(&[AtMost(300.0)]).main(),
     row(TIME, "timerfire", "fire one of 1,000,000 timers, CPU time", Nanos, One, &[Go]).slow(),
     row(TIME, "timerreset", "reset one of 1,000,000 timers", Nanos, One, &[Go]).target(&[Of(0.6, Go)]),
     row(TIME, "sleep", "lateness of 1 ms, median", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("median"),
@@ -235,6 +235,7 @@ pub(crate) static ROWS: &[Row] = &[
         .absent(&[MANY, THREADS]),
     row(PARK, "parked1000000", "memory of one of 1,000,000", Bytes, All, &[Go, Tokio, Smol])
         .absent(&[MANY, THREADS]).target(&[AtMost(8908.8)]).slow().main(),
+    row(PARK, "parked1000000", "page tables of one of 1,000,000", Bytes, All, &[Go, Tokio, Smol]).figure("tables").slow(),
     row(PARK, "sharedtls1000000", "memory of one of 1,000,000, shared thread-locals", Bytes, All, &[])
         .target(&[AtMost(4812.8)]).slow(),
     row(PARK, "parked1000", "start one of 1,000 and let it wait", Nanos, All, &[Go, Tokio, May, Smol, Std])
@@ -270,27 +271,28 @@ pub(crate) static ROWS: &[Row] = &[
     row(CALL, "sysblock500", "a sleep of 10 ms declared to be long, 500 at a time", Millis, All, &[Go])
         .target(&[AtMost(14.0)]),
 
-    row(NET, "echo1", "echo, 1 connection, 64 B", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
-    row(NET, "echo100", "echo, 100 connections, 64 B", Nanos, All, &[Go, Tokio, May, Std, Epoll])
+    row(NET, "echo1", "echo, 1 connection, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "echo100", "echo, 100 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll])
         .target(&[OfBest(0.8), Of(1.0 / 0.75, Epoll)]).main(),
-    row(NET, "echo5000", "echo, 5,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Epoll])
+    row(NET, "echo5000", "echo, 5,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Epoll])
         .absent(&[THREADS]).target(&[OfBest(1.0 / 1.05), Of(1.0 / 0.95, Epoll)]).descriptors(10_100).slow().main(),
-    row(NET, "echo50000", "echo, 50,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Epoll])
+    row(NET, "echo50000", "echo, 50,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Epoll])
         .absent(&[THREADS]).descriptors(100_100).slow(),
-    row(NET, "echo1x16384", "echo, 1 connection, 16 KiB", Nanos, All, &[Go, Tokio, May, Std]).absent(&[WRITES]),
-    row(NET, "echo100x16384", "echo, 100 connections, 16 KiB", Nanos, All, &[Go, Tokio, May, Std])
+    row(NET, "echo1x16384", "echo, 1 connection, 16 KiB", Nanos, All, &[Go, Tokio, May, Smol, Std]).absent(&[WRITES]),
+    row(NET, "echo100x16384", "echo, 100 connections, 16 KiB", Nanos, All, &[Go, Tokio, May, Smol, Std])
         .absent(&[WRITES]),
-    row(NET, "latency1", "latency of echo, 1 connection, median", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("median"),
-    row(NET, "latency100", "latency of echo, 100 connections, median", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("median"),
-    row(NET, "latency1", "latency of echo, 1 connection, 99 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
-    row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]),
-    row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
-    row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[Go, Tokio, May, Std, Epoll]).figure("thousandth"),
+    row(NET, "latency1", "latency of echo, 1 connection, median", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
+    row(NET, "latency100", "latency of echo, 100 connections, median", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
+    row(NET, "latency1", "latency of echo, 1 connection, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
+    row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
     row(NET, "readfile", "read 4 KiB of a file", Nanos, One, &[Go, Std]),
     row(NET, "statfile", "look a file up", Nanos, One, &[Go, Std]),
 
     row(HTTP, "http-small", "HTTP, 1 KiB, 100 connections", PerSecond, All, &[Go, Hyper, HyperInline, Nginx]).main(),
-    row(HTTP, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Hyper, Nginx]).slow(),
+    row(HTTP, "http-large", "HTTP, 200 MB, 4 connections, bytes", PerSecond, All, &[Go, Nginx])
+        .absent(&[(Hyper, "its program here reads whole files into memory: it is for small ones")]).slow(),
 
     row(PANIC, "defer", "a call at the end of a function (std: without a guard)", Nanos, One, &[Go, Std]),
     row(PANIC, "defers", "a closure that a loop defers (std: boxed in a Vec)", Nanos, One, &[Go, Std]),

@@ -1,9 +1,10 @@
 //! Whether gort has reached what it is to.
 
+use crate::numbers::{figure, with_unit};
 use crate::peer::Peer;
 use crate::record::Cell;
 use crate::stats::Spread;
-use crate::table::Target;
+use crate::table::{Target, Unit};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
@@ -24,23 +25,26 @@ impl Verdict {
 }
 
 /// The verdict, with what was to be reached and what was, unless there is nothing to judge by.
-pub(crate) fn judge(target: Target, cell: &Cell) -> Option<(Verdict, String)> {
+pub(crate) fn judge(target: Target, unit: Unit, cell: &Cell) -> Option<(Verdict, String)> {
     let ours = cell.figures(Peer::Gort)?;
-    let (reached, limit, what) = match target {
+    // A part of another's cost has no unit.
+    let part = |limit: f64, of: String| format!("{limit:.2} × {of}");
+    let (reached, limit, what, unit) = match target {
         Target::Of(limit, peer) => {
-            (cell.ratio(peer)?, limit, format!("{limit:.2} × {}", peer.title()))
+            (cell.ratio(peer)?, limit, part(limit, peer.title().into()), None)
         }
         Target::OfBest(limit) => {
             let rivals = cell.rivals().filter(|peer| peer.is_runtime());
             let ratios = rivals.filter_map(|peer| Some((peer, cell.ratio(peer)?)));
             let (best, ratio) = ratios.max_by(|a, b| a.1.median.total_cmp(&b.1.median))?;
-            (ratio, limit, format!("{limit:.2} × the best, {}", best.title()))
+            (ratio, limit, part(limit, format!("the best, {}", best.title())), None)
         }
-        Target::AtMost(limit) => (Spread::of(ours)?, limit, figure(limit)),
+        Target::AtMost(limit) => (Spread::of(ours)?, limit, with_unit(limit, unit), Some(unit)),
         Target::Over(limit, peer) => {
             let theirs = cell.figures(peer)?;
             let over: Vec<_> = ours.iter().zip(theirs).map(|(a, b)| a - b).collect();
-            (Spread::of(&over)?, limit, format!("{} over {}", figure(limit), peer.title()))
+            let what = format!("{} over {}", with_unit(limit, unit), peer.title());
+            (Spread::of(&over)?, limit, what, Some(unit))
         }
     };
     let verdict = if reached.high <= limit {
@@ -50,30 +54,8 @@ pub(crate) fn judge(target: Target, cell: &Cell) -> Option<(Verdict, String)> {
     } else {
         Verdict::Close
     };
-    Some((verdict, format!("≤ {what}: {}", figure(reached.median))))
-}
-
-/// A number with as many digits as mean something.
-pub(crate) fn figure(number: f64) -> String {
-    let digits = match number.abs() {
-        0.0 => 0,
-        size if size < 0.01 => 4,
-        size if size < 0.1 => 3,
-        size if size < 10.0 => 2,
-        size if size < 100.0 => 1,
-        _ => 0,
-    };
-    let plain = format!("{number:.digits$}");
-    let (whole, part) = plain.split_once('.').map_or((&plain[..], None), |(a, b)| (a, Some(b)));
-    let mut grouped = String::new();
-    for (at, digit) in whole.char_indices() {
-        let left = whole.len() - at;
-        if at > 0 && left.is_multiple_of(3) && !grouped.ends_with('-') {
-            grouped.push(',');
-        }
-        grouped.push(digit);
-    }
-    part.map_or(grouped.clone(), |part| format!("{grouped}.{part}"))
+    let is = unit.map_or_else(|| figure(reached.median), |unit| with_unit(reached.median, unit));
+    Some((verdict, format!("≤ {what}: {is}")))
 }
 
 #[cfg(test)]
@@ -82,7 +64,7 @@ mod tests {
     use crate::record::tests::sample;
 
     fn verdict(target: Target, workload: &str, procs: usize) -> Option<(Verdict, String)> {
-        judge(target, sample().cell(workload, "", procs).unwrap())
+        judge(target, Unit::Nanos, sample().cell(workload, "", procs).unwrap())
     }
 
     #[test]
@@ -96,7 +78,7 @@ mod tests {
         assert_eq!(of(0.5, Peer::May), None);
         let at_most = |limit| verdict(Target::AtMost(limit), "burst", 1).unwrap().0;
         assert_eq!((at_most(115.0), at_most(106.0), at_most(104.0)), (Met, Close, Missed));
-        let known = (Met, "≤ 2.00 over the bare machine: 1.00".into());
+        let known = (Met, "≤ 2.00 ns over the bare machine: 1.00 ns".into());
         assert_eq!(verdict(Target::Over(2.0, Peer::Bare), "rawsyscall", 1), Some(known));
     }
 
@@ -104,25 +86,9 @@ mod tests {
     fn the_best_has_a_scheduler() {
         let (verdict, text) = verdict(Target::OfBest(0.8), "burst", 2).unwrap();
         assert_eq!((verdict, &text[..]), (Verdict::Met, "≤ 0.80 × the best, Go: 0.50"));
-        assert_eq!(judge(Target::OfBest(0.8), sample().cell("rawsyscall", "", 1).unwrap()), None);
-    }
-
-    #[test]
-    fn numbers_have_the_digits_that_mean_something() {
-        let known = [
-            (0.0, "0"),
-            (0.456, "0.46"),
-            (0.0456, "0.046"),
-            (0.00456, "0.0046"),
-            (12.34, "12.3"),
-            (123.4, "123"),
-            (1234.5, "1,234"),
-            (-1234567.0, "-1,234,567"),
-            (-123.0, "-123"),
-            (1000000.0, "1,000,000"),
-        ];
-        for (number, text) in known {
-            assert_eq!(figure(number), text);
-        }
+        assert_eq!(
+            judge(Target::OfBest(0.8), Unit::Nanos, sample().cell("rawsyscall", "", 1).unwrap()),
+            None
+        );
     }
 }
