@@ -20,13 +20,15 @@ pub fn start<T: Send + 'static>(
     receiver
 }
 
-/// How many descriptors this process has open; not the poller's queues, of which there may be more later.
+/// How many descriptors this process has open; not the poller's queues, of which there may be more later, nor the
+/// file in which sysmon looks at a thread, which is not there while it goes on to another thread's.
 pub fn descriptors() -> usize {
     // There is a poller from here on.
     drop(gort::net::UnixDatagram::unbound().expect("sockets can be made"));
     let all = std::fs::read_dir("/proc/self/fd").expect("/proc is mounted");
     let files = all.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok());
-    files.filter(|file| !file.to_string_lossy().starts_with("anon_inode:[event")).count()
+    let runtimes = |name: &str| name.starts_with("anon_inode:[event") || name.contains("/task/");
+    files.filter(|file| !runtimes(&file.to_string_lossy())).count()
 }
 
 /// There are no more descriptors open than there were, as soon as those are gone that others, who have not
