@@ -2,7 +2,8 @@
 //!
 //! The `stat` file of the thread that was asked about last stays open, so that the runtime never has one
 //! descriptor more than it had when it was started: a program with as many as it may have would find one
-//! missing now and then. The next thread's file takes its place.
+//! missing now and then. The next thread's file takes its place. Of two who ask at the same time, sysmon and a
+//! thread that returns from a call, one has a file of its own for these microseconds.
 //!
 //! # Safety
 //!
