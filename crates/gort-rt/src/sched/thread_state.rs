@@ -3,7 +3,8 @@
 //! The `stat` file of the thread that was asked about last stays open, so that the runtime never has one
 //! descriptor more than it had when it was started: a program with as many as it may have would find one
 //! missing now and then. The next thread's file takes its place. Of two who ask at the same time, sysmon and a
-//! thread that returns from a call, one has a file of its own for these microseconds.
+//! thread that returns from a call, one waits a little; only if the other has lost its CPU meanwhile it opens a
+//! file of its own. There is no lock: who has it might be held, by a dump, that asks as well.
 //!
 //! # Safety
 //!
@@ -13,7 +14,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::prim::{AtomicU64, Ordering};
+use crate::prim::{AtomicU64, Ordering, SPINS, spin_loop};
 use gort_sys::fd::{CWD, FromRawFd, IntoRawFd, OwnedFd};
 use gort_sys::types::{ClockId, Mode, OFlags, Pid};
 use gort_sys::{Errno, raw};
@@ -42,13 +43,16 @@ impl Stat {
         Some(Stat { tid, file })
     }
 
-    /// The one that was kept, if nobody else has it.
+    /// The one that was kept, unless somebody else has it for longer than it takes to read it.
     fn take() -> Option<Stat> {
-        // Acquire: pairs with the release in `keep`.
-        let kept = KEPT.swap(0, Ordering::Acquire);
-        if kept == 0 {
-            return None;
-        }
+        let kept = (0..SPINS).find_map(|_| {
+            // Acquire: pairs with the release in `keep`.
+            let kept = KEPT.swap(0, Ordering::Acquire);
+            if kept == 0 {
+                spin_loop();
+            }
+            (kept != 0).then_some(kept)
+        })?;
         // SAFETY: see the module: it was taken out just now.
         let file = unsafe { OwnedFd::from_raw_fd(kept as u32 as i32) };
         Some(Stat { tid: (kept >> 32) as i32, file })
