@@ -161,7 +161,7 @@ fn head(body: &mut String, record: &Record) {
         body,
         "<h1>gort side by side</h1><p>{kind}{} UTC, commit {}, {}, {:.0} s. Ratios are taken in each \
          round: gort's cost in terms of the peer's, the median and, in brackets, the quartiles. Below 1 gort \
-         is better.</p><dl>",
+         is better. A dash stands where a peer has no such thing, or nobody has written it.</p><dl>",
         date(&record.date),
         escape(&record.commit),
         rounds(record),
@@ -234,7 +234,7 @@ fn table(body: &mut String, rows: &[(&Row, &Cell)]) {
                 }
                 Some(Outcome::Absent(_)) => body.push_str("<td class=\"absent\">absent</td>"),
                 Some(Outcome::Failed(_)) => body.push_str("<td class=\"missed\">failed</td>"),
-                None => body.push_str("<td class=\"absent\">not written</td>"),
+                None => body.push_str("<td class=\"absent\">—</td>"),
             }
         }
         body.push_str("<td class=\"target\">");
