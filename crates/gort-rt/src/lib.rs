@@ -27,7 +27,7 @@ mod throw;
 pub mod timer;
 pub mod traceback;
 
-pub use obj::g::{G, PAYLOAD, current, m_thread_pointer};
+pub use obj::g::{G, PAYLOAD, current, m_thread_pointer, may_park};
 pub use sched::boot::{Options, boot, forked};
 pub use sched::census::{Census, Party, Pit, census, stacks};
 pub use sched::cgo::{

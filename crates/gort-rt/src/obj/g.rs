@@ -16,6 +16,7 @@ use crate::host::Room;
 use crate::prim::{AtomicU64, Half, Link, Ordering, Word};
 use crate::sched::completion::Completion;
 use crate::sched::parker::Parker;
+use crate::sched::state::SCHED;
 use crate::stack::Slot;
 use crate::timer::Timer;
 use core::cell::UnsafeCell;
@@ -288,6 +289,13 @@ pub(crate) unsafe fn setg_at(fs: usize, gp: &'static G) {
 #[inline(always)]
 pub fn current() -> Option<&'static G> {
     getg().filter(|gp| !gp.is_g0())
+}
+
+/// The goroutine this runs on, if it may be parked here: not inside the runtime, and not in a child after
+/// `fork`.
+#[inline(always)]
+pub fn may_park() -> Option<&'static G> {
+    current().filter(|_| slot::locks() == 0 && !SCHED.is_forked())
 }
 
 /// The number of the goroutine that this runs on, or 0.

@@ -1,0 +1,52 @@
+//! Whether a call is a goroutine's that may park.
+
+use crate::taken::Taken;
+use std::cell::Cell;
+
+thread_local! {
+    /// How many reasons this goroutine has to go straight to the kernel. It is the goroutine's own, as all
+    /// thread-locals are.
+    static ASIDE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Whether this call is to be made the runtime's way; counts it if so.
+#[inline(always)]
+pub(crate) fn takes(taken: &Taken) -> bool {
+    let Some(gp) = gort_rt::may_park() else { return false };
+    if ASIDE.get() != 0 || taken.is_off() {
+        return false;
+    }
+    taken.count(std::ptr::from_ref(gp).addr());
+    true
+}
+
+/// Straight to the kernel from now on, until it is dropped.
+pub(crate) struct Aside(());
+
+impl Aside {
+    pub(crate) fn new() -> Aside {
+        ASIDE.set(ASIDE.get() + 1);
+        Aside(())
+    }
+}
+
+impl Drop for Aside {
+    fn drop(&mut self) {
+        ASIDE.set(ASIDE.get() - 1);
+    }
+}
+
+/// Does `work` as if this crate were not there: what waits in it is the thread, which the runtime rescues the
+/// P of.
+///
+/// ```
+/// use std::io::Read;
+/// # let (mut reader, writer) = std::io::pipe().unwrap();
+/// # drop(writer);
+/// let mut text = String::new();
+/// gort::run(|| gort_std::passthrough(|| reader.read_to_string(&mut text))).unwrap();
+/// ```
+pub fn passthrough<R>(work: impl FnOnce() -> R) -> R {
+    let _aside = Aside::new();
+    work()
+}
