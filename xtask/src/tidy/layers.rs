@@ -22,6 +22,7 @@ const LAYERS: &[(&str, &[&str])] = &[
             "rustc-demangle",
         ],
     ),
+    ("gort-std", &["gort", "gort-rt", "gort-sys", "libc"]),
 ];
 
 /// The crates that do without std.
