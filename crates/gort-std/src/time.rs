@@ -32,12 +32,17 @@ pub(crate) fn now(clock: clockid_t) -> Result<u64, Errno> {
     nanos(&time)
 }
 
+/// As C has it.
+pub(crate) fn time(nanos: u64) -> timespec {
+    timespec { tv_sec: (nanos / SECOND) as i64, tv_nsec: (nanos % SECOND) as i64 }
+}
+
 /// Parks; without memory for a timer the thread sleeps.
-fn sleep_for(time: u64) {
-    if gort_rt::timer::sleep(time).is_err() {
-        let time = timespec { tv_sec: (time / SECOND) as i64, tv_nsec: (time % SECOND) as i64 };
+fn sleep_for(nanos: u64) {
+    if gort_rt::timer::sleep(nanos).is_err() {
+        let time = time(nanos);
         // SAFETY: reads there.
-        unsafe { kernel(nr::NANOSLEEP, [(&raw const time).expose_provenance(), 0]) };
+        unsafe { blocking(nr::NANOSLEEP, [time.at(), 0]) };
     }
 }
 
