@@ -26,6 +26,7 @@
 mod futex;
 mod here;
 mod real;
+mod syscall;
 mod taken;
 mod time;
 mod words;

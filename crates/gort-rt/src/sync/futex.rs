@@ -39,11 +39,10 @@
 use super::waiters::Woken;
 use super::{Bucket, Parked, Place, TABLE, Wait, bucket, mixed, park_at, park_until};
 use crate::prim::{
-    AtomicU32, Ordering, SEMTAB, const_fn, fence, global, light_fence, membarrier, zeros,
+    AtomicU32, Ordering, SEMTAB, const_fn, fence, global, light_fence, membarrier, slot, zeros,
 };
 use crate::sched::errand;
 use crate::sched::park::WaitReason;
-use gort_sys::context::slot;
 
 /// How many wait at words of the program's, in one bucket. Changed under its lock.
 #[derive(Debug)]
