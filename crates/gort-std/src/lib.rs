@@ -24,8 +24,10 @@
 //! those block the thread as before, and the runtime rescues its P.
 
 mod fds;
+mod futex;
 mod here;
 mod real;
+mod syscall;
 mod taken;
 mod time;
 mod words;
