@@ -20,6 +20,12 @@ pub(crate) fn takes(taken: &Taken) -> bool {
     true
 }
 
+/// Whether calls go straight to the kernel: in a signal's handler, or by [`passthrough`].
+#[inline]
+pub(crate) fn is_aside() -> bool {
+    ASIDE.get() != 0
+}
+
 /// Straight to the kernel from now on, until it is dropped.
 pub(crate) struct Aside(());
 

@@ -24,6 +24,7 @@
 //! those block the thread as before, and the runtime rescues its P.
 
 mod here;
+mod pthread;
 mod real;
 mod taken;
 mod time;

@@ -87,7 +87,7 @@ pub fn taken_over() -> impl Iterator<Item = Entry> {
 
 /// A list for each file.
 fn all() -> impl Iterator<Item = &'static Taken> {
-    [crate::time::TAKEN].into_iter().flatten().copied()
+    [crate::time::TAKEN].into_iter().chain(crate::pthread::TAKEN).flatten().copied()
 }
 
 /// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.
@@ -143,7 +143,7 @@ macro_rules! take_over {
             ///
             /// That of libc's function.
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
+            pub unsafe extern "C-unwind" fn $name($($arg: $type),*) -> $ret {
                 if !$crate::here::takes(&entries::$name) {
                     $(
                         // SAFETY: the caller's contract.
