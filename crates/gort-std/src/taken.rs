@@ -87,7 +87,11 @@ pub fn taken_over() -> impl Iterator<Item = Entry> {
 
 /// A list for each file.
 fn all() -> impl Iterator<Item = &'static Taken> {
-    [crate::time::TAKEN].into_iter().chain(crate::pthread::TAKEN).flatten().copied()
+    [crate::syscall::TAKEN, crate::time::TAKEN]
+        .into_iter()
+        .chain(crate::pthread::TAKEN)
+        .flatten()
+        .copied()
 }
 
 /// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.

@@ -9,6 +9,7 @@
 use super::clock::Deadline;
 use super::count::{Waiting, arm, of, wake_next};
 use super::layout;
+use crate::here;
 use crate::real::real;
 use crate::taken::take_over;
 use gort_rt::WaitReason;
@@ -51,10 +52,7 @@ pub(super) unsafe fn unlock(mutex: *mut pthread_mutex_t) -> c_int {
 pub(super) unsafe fn lock(mutex: *mut pthread_mutex_t) -> c_int {
     // SAFETY: the caller's contract.
     unsafe {
-        match gort_rt::may_park() {
-            Some(_) => lock_parking(mutex, None),
-            None => real_lock(mutex),
-        }
+        if here::parks() { lock_parking(mutex, None) } else { real_lock(mutex) }
     }
 }
 

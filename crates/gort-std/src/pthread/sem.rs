@@ -73,7 +73,7 @@ unsafe fn wait_parking(sem: *mut sem_t, limit: Limit) -> c_int {
 /// Whether this may be a signal's handler, or within the runtime.
 #[inline]
 fn is_aside() -> bool {
-    slot::locks() != 0 || here::is_aside()
+    slot::locks() != 0 || here::in_handler()
 }
 
 unsafe fn post(sem: *mut sem_t) -> c_int {
