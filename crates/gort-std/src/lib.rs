@@ -26,6 +26,7 @@
 mod fds;
 mod futex;
 mod here;
+mod pthread;
 mod real;
 mod syscall;
 mod taken;

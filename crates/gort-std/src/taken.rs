@@ -88,7 +88,7 @@ pub fn taken_over() -> impl Iterator<Item = Entry> {
 /// A list for each file.
 fn all() -> impl Iterator<Item = &'static Taken> {
     let lists = [crate::syscall::TAKEN, crate::time::TAKEN];
-    lists.into_iter().chain(crate::fds::TAKEN).flatten().copied()
+    lists.into_iter().chain(crate::fds::TAKEN).chain(crate::pthread::TAKEN).flatten().copied()
 }
 
 /// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.
@@ -144,7 +144,7 @@ macro_rules! take_over {
             ///
             /// That of libc's function.
             #[unsafe(no_mangle)]
-            pub(crate) unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
+            pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) -> $ret {
                 if !$crate::here::takes(&entries::$name) {
                     return $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? };
                 }
