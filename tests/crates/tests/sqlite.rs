@@ -47,7 +47,7 @@ fn writers_wait_for_each_other() {
                         let transaction = connection
                             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
                             .unwrap();
-                        let n: usize =
+                        let n: i64 =
                             transaction.query_row("SELECT n FROM counts", [], |row| row.get(0)).unwrap();
                         transaction.execute("UPDATE counts SET n = ?1", [n + 1]).unwrap();
                         transaction.commit().unwrap();
@@ -58,8 +58,8 @@ fn writers_wait_for_each_other() {
             std::thread::sleep(Duration::from_millis(50));
             first.execute_batch("COMMIT").unwrap();
         });
-        let n: usize = first.query_row("SELECT n FROM counts", [], |row| row.get(0)).unwrap();
-        assert_eq!(n, WRITERS * ROUNDS);
+        let n: i64 = first.query_row("SELECT n FROM counts", [], |row| row.get(0)).unwrap();
+        assert_eq!(n, (WRITERS * ROUNDS) as i64);
     });
     let slept = gort_std::taken_over()
         .filter(|entry| ["usleep", "nanosleep", "clock_nanosleep"].contains(&entry.name))

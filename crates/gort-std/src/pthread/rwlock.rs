@@ -66,6 +66,13 @@ unsafe fn try_lock(lock: *mut pthread_rwlock_t, access: Access) -> c_int {
 
 #[inline(always)]
 unsafe fn lock_parking(lock: *mut pthread_rwlock_t, access: Access, limit: Limit) -> c_int {
+    // A wrong time is an error even if nobody waits.
+    if let Some((clock, at)) = limit
+        // SAFETY: the caller's contract.
+        && let Err(errno) = unsafe { Deadline::new(clock, at) }
+    {
+        return errno.raw();
+    }
     // SAFETY: the caller's contract.
     match unsafe { try_lock(lock, access) } {
         // SAFETY: the caller's contract.
@@ -97,7 +104,8 @@ unsafe fn lock_slow(lock: *mut pthread_rwlock_t, access: Access, limit: Limit) -
     };
     let waiting = Waiting { key: key(lock, access), place: Place::Back, reason, until };
     // SAFETY: the caller's contract.
-    let attempt = || Some(unsafe { try_lock(lock, access) }).filter(|result| *result != libc::EBUSY);
+    let attempt =
+        || Some(unsafe { try_lock(lock, access) }).filter(|result| *result != libc::EBUSY);
     waiting.until_it_works(attempt).unwrap_or(libc::ETIMEDOUT)
 }
 

@@ -47,7 +47,12 @@ unsafe fn took(sem: *mut sem_t) -> bool {
 }
 
 unsafe fn wait_parking(sem: *mut sem_t, limit: Limit) -> c_int {
-    // SAFETY: the caller's contract, here and below.
+    // SAFETY: the caller's contract, here and below. A wrong time is an error even if nobody waits.
+    let until = match limit.map(|(clock, at)| unsafe { Deadline::new(clock, at) }) {
+        Some(Err(errno)) => return fail(errno),
+        until => until.and_then(Result::ok),
+    };
+    // SAFETY: as above.
     if unsafe { took(sem) } {
         return 0;
     }
@@ -58,11 +63,6 @@ unsafe fn wait_parking(sem: *mut sem_t, limit: Limit) -> c_int {
         // SAFETY: as above.
         return gort::ffi::call_blocking(|| unsafe { real_wait(sem, limit) });
     }
-    // SAFETY: as above.
-    let until = match limit.map(|(clock, at)| unsafe { Deadline::new(clock, at) }) {
-        Some(Err(errno)) => return fail(errno),
-        until => until.and_then(Result::ok),
-    };
     let waiting =
         Waiting { key: key(sem), place: Place::Back, reason: WaitReason::Semaphore, until };
     // SAFETY: as above.

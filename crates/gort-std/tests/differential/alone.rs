@@ -122,7 +122,8 @@ fn length() -> impl Strategy<Value = usize> {
 }
 
 pub(crate) fn op() -> impl Strategy<Value = Op> {
-    let wants = || (place(), select(vec![libc::POLLIN, libc::POLLOUT, libc::POLLIN | libc::POLLOUT]));
+    let wants =
+        || (place(), select(vec![libc::POLLIN, libc::POLLOUT, libc::POLLIN | libc::POLLOUT]));
     let waits = || select(vec![Wait::Poll, Wait::Ppoll, Wait::Select, Wait::Pselect]);
     let queue = select(vec![libc::EPOLL_CTL_ADD, libc::EPOLL_CTL_ADD, libc::EPOLL_CTL_DEL]);
     let events = select(vec![libc::EPOLLIN, libc::EPOLLOUT, libc::EPOLLIN | libc::EPOLLET]);
@@ -169,6 +170,7 @@ pub(crate) fn run(program: &[Op]) -> Vec<String> {
     program
         .iter()
         .map(|op| {
+            if std::env::var_os("DBG").is_some() { eprintln!("{op:?} fds {:?}", party.fds); }
             let seen = party.step(op);
             format!("{op:?}: {seen}")
         })
@@ -290,8 +292,7 @@ impl Party {
                 format!("{answer:?}, {error}")
             }
             Op::Wait(how, ref wants, millis) => {
-                let fds: Vec<_> =
-                    wants.iter().map(|&(at, events)| (self.fd(at), events)).collect();
+                let fds: Vec<_> = wants.iter().map(|&(at, events)| (self.fd(at), events)).collect();
                 format!("{:?}", wait(how, &fds, millis))
             }
             Op::Connect(at, to, nonblocking) => self.connect(at, to, nonblocking),
@@ -310,7 +311,8 @@ impl Party {
             Op::QueueWait(at, count, millis) => {
                 let mut events = [libc::epoll_event { events: 0, u64: 0 }; 3];
                 let answer = call!(epoll_wait(self.fd(at), events.as_mut_ptr(), count, millis));
-                let seen: Vec<_> = events[..answer.len()].iter().map(|one| (one.u64, one.events)).collect();
+                let seen: Vec<_> =
+                    events[..answer.len()].iter().map(|one| (one.u64, one.events)).collect();
                 format!("{answer:?}, {seen:?}")
             }
             Op::Pass(by, what) => self.pass(by, what),
@@ -392,7 +394,11 @@ impl Party {
             let time = |nanos| libc::timespec { tv_sec: 0, tv_nsec: nanos };
             let new = libc::itimerspec { it_interval: time(0), it_value: time(1) };
             call!(timerfd_settime(self.fd(at), 0, &new, null_mut()));
-            call!(poll(&mut libc::pollfd { fd: self.fd(at), events: libc::POLLIN, revents: 0 }, 1, -1));
+            call!(poll(
+                &mut libc::pollfd { fd: self.fd(at), events: libc::POLLIN, revents: 0 },
+                1,
+                -1
+            ));
         }
         format!("{:?}", answer.is_ok())
     }
@@ -405,8 +411,8 @@ impl Party {
     }
 
     fn connect(&mut self, at: usize, to: usize, nonblocking: bool) -> String {
-        let (mut name, mut len) = unix_name();
-        len = size_of_val(&name) as u32;
+        let (mut name, _) = unix_name();
+        let mut len = size_of_val(&name) as u32;
         let named = call!(getsockname(self.fd(to), (&raw mut name).cast(), &mut len));
         let flag = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
         // Every second time by what is there already.
@@ -458,7 +464,8 @@ impl Party {
         // SAFETY: the kernel has said what is there.
         let taken = unsafe {
             let first = libc::CMSG_FIRSTHDR(&header);
-            let is_one = answer.0.is_ok() && !first.is_null() && (*first).cmsg_type == libc::SCM_RIGHTS;
+            let is_one =
+                answer.0.is_ok() && !first.is_null() && (*first).cmsg_type == libc::SCM_RIGHTS;
             is_one.then(|| libc::CMSG_DATA(first).cast::<c_int>().read_unaligned())
         };
         if let Some(fd) = taken {
@@ -486,7 +493,12 @@ fn sleep(which: usize) -> String {
         0 => call!(nanosleep(&time(0, 1000), null_mut())),
         1 => call!(nanosleep(&time(0, 1_000_000_000), null_mut())),
         2 => call!(nanosleep(&time(-1, 0), null_mut())),
-        3 => call!(clock_nanosleep(libc::CLOCK_MONOTONIC, libc::TIMER_ABSTIME, &time(1, 0), null_mut())),
+        3 => call!(clock_nanosleep(
+            libc::CLOCK_MONOTONIC,
+            libc::TIMER_ABSTIME,
+            &time(1, 0),
+            null_mut()
+        )),
         4 => call!(clock_nanosleep(77, 0, &time(0, 1), null_mut())),
         _ => call!(usleep(10)),
     };

@@ -63,7 +63,13 @@ fn before() -> impl Strategy<Value = Before> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let writes = select(vec![Out::Write, Out::Writev, Out::Send(0), Out::Sendto(0), Out::Sendmsg(libc::MSG_NOSIGNAL)]);
+    let writes = select(vec![
+        Out::Write,
+        Out::Writev,
+        Out::Send(0),
+        Out::Sendto(0),
+        Out::Sendmsg(libc::MSG_NOSIGNAL),
+    ]);
     let reads = select(vec![
         In::Read,
         In::Readv,
@@ -173,13 +179,16 @@ impl Party<'_> {
             Step::Bytes(second, bytes, (how, before, piece), _) if second == self.second => {
                 self.send(bytes, how, before, piece)
             }
-            Step::Bytes(_, bytes, _, (how, before, piece)) => self.receive(bytes, how, before, piece),
+            Step::Bytes(_, bytes, _, (how, before, piece)) => {
+                self.receive(bytes, how, before, piece)
+            }
             Step::Turn(second, bitset) => self.take_turn(second == self.second, bitset),
             Step::Post(second, count) => {
                 let semaphore = (&raw const self.shared.posts[usize::from(second)]).cast_mut();
                 for _ in 0..count {
                     let mine = second == self.second;
-                    let answer = if mine { call!(sem_post(semaphore)) } else { call!(sem_wait(semaphore)) };
+                    let answer =
+                        if mine { call!(sem_post(semaphore)) } else { call!(sem_wait(semaphore)) };
                     assert_eq!(answer.0, Ok(0));
                 }
                 "posted".into()
@@ -187,7 +196,10 @@ impl Party<'_> {
             Step::Meet => {
                 let barrier = (&raw const self.shared.meeting).cast_mut();
                 // One of them is told that it was the last.
-                assert!(call!(pthread_barrier_wait(barrier)).0.is_ok_and(|code| code <= 0) || libc::PTHREAD_BARRIER_SERIAL_THREAD == -1);
+                assert!(
+                    call!(pthread_barrier_wait(barrier)).0.is_ok_and(|code| code <= 0)
+                        || libc::PTHREAD_BARRIER_SERIAL_THREAD == -1
+                );
                 "met".into()
             }
         }
@@ -273,7 +285,8 @@ impl Party<'_> {
             // As many turns as have been waited for: one after the other.
             word.store(turn, Ordering::SeqCst);
             let op = if bitset { libc::FUTEX_WAKE_BITSET } else { libc::FUTEX_WAKE };
-            let woken = call!(syscall(libc::SYS_futex, word.as_ptr(), op | private, 1, null, null, !0_u32));
+            let woken =
+                call!(syscall(libc::SYS_futex, word.as_ptr(), op | private, 1, null, null, !0_u32));
             assert!(woken.0.is_ok_and(|count| count <= 1), "{woken:?}");
             return "gave a turn".into();
         }
@@ -283,7 +296,15 @@ impl Party<'_> {
                 return "took a turn".into();
             }
             let op = if bitset { libc::FUTEX_WAIT_BITSET } else { libc::FUTEX_WAIT };
-            let waited = call!(syscall(libc::SYS_futex, word.as_ptr(), op | private, now, null, null, !0_u32));
+            let waited = call!(syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                op | private,
+                now,
+                null,
+                null,
+                !0_u32
+            ));
             assert!(matches!(waited.0, Ok(0) | Err(libc::EAGAIN | libc::EINTR)), "{waited:?}");
         }
     }

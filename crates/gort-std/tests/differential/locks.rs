@@ -61,8 +61,18 @@ fn what() -> impl Strategy<Value = Do> {
 pub(crate) fn op() -> impl Strategy<Value = Op> {
     let clock = libc::FUTEX_CLOCK_REALTIME;
     let waits: Vec<_> = WAIT_OPS.into_iter().flat_map(|op| [op, op | PRIVATE]).collect();
-    let all = [&waits[..], &[libc::FUTEX_WAKE | PRIVATE, libc::FUTEX_WAKE, 99, 77 | PRIVATE,
-        libc::FUTEX_WAKE_BITSET | PRIVATE, libc::FUTEX_WAIT_BITSET | PRIVATE | clock]].concat();
+    let all = [
+        &waits[..],
+        &[
+            libc::FUTEX_WAKE | PRIVATE,
+            libc::FUTEX_WAKE,
+            99,
+            77 | PRIVATE,
+            libc::FUTEX_WAKE_BITSET | PRIVATE,
+            libc::FUTEX_WAIT_BITSET | PRIVATE | clock,
+        ],
+    ]
+    .concat();
     prop_oneof![
         // Who finds the word as it is has a limit.
         4 => (select(waits.clone()), 4u32..6, limited()).prop_map(|(op, value, limit)| Op::Futex(op, value, limit)),
@@ -99,6 +109,25 @@ fn time(limit: Limit, clock: c_int, moment: bool) -> timespec {
     time
 }
 
+type Timed = unsafe extern "C" fn(*mut libc::pthread_rwlock_t, *const timespec) -> c_int;
+
+// Not in the crate libc.
+unsafe extern "C" {
+    fn pthread_rwlock_timedrdlock(
+        lock: *mut libc::pthread_rwlock_t,
+        limit: *const timespec,
+    ) -> c_int;
+    fn pthread_rwlock_timedwrlock(
+        lock: *mut libc::pthread_rwlock_t,
+        limit: *const timespec,
+    ) -> c_int;
+}
+
+fn timed(function: Timed, lock: *mut libc::pthread_rwlock_t, limit: Limit) -> c_int {
+    // SAFETY: see the module.
+    unsafe { function(lock, &time(limit, libc::CLOCK_REALTIME, true)) }
+}
+
 struct Party {
     word: AtomicU32,
     other: AtomicU32,
@@ -127,11 +156,8 @@ macro_rules! code {
 pub(crate) fn run(program: &[Op]) -> Vec<String> {
     // SAFETY: numbers and pointers; they are initialised below, where they stay.
     let mut party: Box<Party> = unsafe { Box::new(zeroed()) };
-    let kinds = [
-        libc::PTHREAD_MUTEX_NORMAL,
-        libc::PTHREAD_MUTEX_RECURSIVE,
-        libc::PTHREAD_MUTEX_ERRORCHECK,
-    ];
+    let kinds =
+        [libc::PTHREAD_MUTEX_NORMAL, libc::PTHREAD_MUTEX_RECURSIVE, libc::PTHREAD_MUTEX_ERRORCHECK];
     for (mutex, kind) in party.mutexes.iter_mut().zip(kinds) {
         // SAFETY: numbers only.
         let mut attributes: libc::pthread_mutexattr_t = unsafe { zeroed() };
@@ -155,23 +181,41 @@ impl Party {
             Op::Futex(op, value, limit) => self.futex(self.word.as_ptr(), op, value, limit),
             Op::NoWord(op, at) => {
                 // Just beside the word, or where nothing is.
-                let at = if at < 4 { self.word.as_ptr().wrapping_byte_add(at) } else { std::ptr::null_mut() };
-                if at == self.word.as_ptr() { "a word".into() } else { self.futex(at, op, 3, Limit::Soon) }
+                let at = if at < 4 {
+                    self.word.as_ptr().wrapping_byte_add(at)
+                } else {
+                    std::ptr::null_mut()
+                };
+                if at == self.word.as_ptr() {
+                    "a word".into()
+                } else {
+                    self.futex(at, op, 3, Limit::Soon)
+                }
             }
             Op::Requeue(compare, count, value) => {
                 let op = if compare { libc::FUTEX_CMP_REQUEUE } else { libc::FUTEX_REQUEUE };
                 let (word, other) = (self.word.as_ptr(), self.other.as_ptr());
-                format!("{:?}", call!(syscall(libc::SYS_futex, word, op | PRIVATE, count, 1_usize, other, value)))
+                format!(
+                    "{:?}",
+                    call!(syscall(
+                        libc::SYS_futex,
+                        word,
+                        op | PRIVATE,
+                        count,
+                        1_usize,
+                        other,
+                        value
+                    ))
+                )
             }
             Op::Mutex(which, what) => self.mutex(which, what),
             Op::Readers(what) => {
                 let lock = &raw mut self.lock;
-                let moment = |limit| time(limit, libc::CLOCK_REALTIME, true);
                 let code = match what {
                     Do::Take if self.writer => return "would wait".into(),
                     Do::Take => code!(pthread_rwlock_rdlock(lock)),
                     Do::Try => code!(pthread_rwlock_tryrdlock(lock)),
-                    Do::For(limit) => code!(pthread_rwlock_timedrdlock(lock, &moment(limit))),
+                    Do::For(limit) => timed(pthread_rwlock_timedrdlock, lock, limit),
                     Do::Release if self.readers == 0 => return "not held".into(),
                     Do::Release => code!(pthread_rwlock_unlock(lock)),
                 };
@@ -183,12 +227,11 @@ impl Party {
             }
             Op::Writer(what) => {
                 let lock = &raw mut self.lock;
-                let moment = |limit| time(limit, libc::CLOCK_REALTIME, true);
                 let code = match what {
                     Do::Take if self.writer || self.readers > 0 => return "would wait".into(),
                     Do::Take => code!(pthread_rwlock_wrlock(lock)),
                     Do::Try => code!(pthread_rwlock_trywrlock(lock)),
-                    Do::For(limit) => code!(pthread_rwlock_timedwrlock(lock, &moment(limit))),
+                    Do::For(limit) => timed(pthread_rwlock_timedwrlock, lock, limit),
                     Do::Release if !self.writer => return "not held".into(),
                     Do::Release => code!(pthread_rwlock_unlock(lock)),
                 };
@@ -228,7 +271,11 @@ impl Party {
 
     fn futex(&self, at: *mut u32, op: c_int, value: u32, limit: Limit) -> String {
         let plain = op & !PRIVATE & !libc::FUTEX_CLOCK_REALTIME;
-        let clock = if op & libc::FUTEX_CLOCK_REALTIME == 0 { libc::CLOCK_MONOTONIC } else { libc::CLOCK_REALTIME };
+        let clock = if op & libc::FUTEX_CLOCK_REALTIME == 0 {
+            libc::CLOCK_MONOTONIC
+        } else {
+            libc::CLOCK_REALTIME
+        };
         let time = time(limit, clock, plain == libc::FUTEX_WAIT_BITSET);
         let limit = if limit == Limit::None { std::ptr::null() } else { &raw const time };
         // No bits is an error.
