@@ -56,11 +56,6 @@ impl Drop for Aside {
     }
 }
 
-/// Whether this is in a signal's handler, or a [`passthrough`].
-pub(crate) fn is_aside() -> bool {
-    ASIDE.get() != 0 || gort_sys::context::slot::locks() != 0
-}
-
 /// Does `work` as if this crate were not there: what waits in it is the thread, which the runtime rescues the
 /// P of.
 ///

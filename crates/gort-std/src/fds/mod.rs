@@ -67,8 +67,8 @@
 //! - *A queue of events of the program's own.* It has its own edges and levels; ours takes nothing from it.
 //! - *connect(2)* of the internet's streams has no way not to wait but the flag: it is set for the call, and cleared before
 //!   anybody waits. Who asks for it in these microseconds sees it.
-//! - *A signal's handler, and `passthrough`,* close as if this crate were not there: the number is forgotten, but
-//!   who waits is not woken, as in the kernel.
+//! - *A signal's handler* closes as if this crate were not there: the number is forgotten, but who waits is not
+//!   woken, as in the kernel.
 //! - *Closed by libc's own code* (`fclose`) *or by assembly:* the number's next file must come from what is listed
 //!   above, or its goroutines may wait for the events of the file before.
 //!

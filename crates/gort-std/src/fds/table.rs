@@ -10,6 +10,7 @@
 use super::record::{Record, Use};
 use crate::here;
 use gort_rt::netpoll::PollDesc;
+use gort_sys::context::slot;
 use gort_sys::types::{BorrowedFd, Prot};
 use gort_sys::{Errno, raw};
 use libc::c_int;
@@ -219,7 +220,8 @@ impl Entry {
             }
         }
         if let Some(record) = Entry::record_of(word)
-            && !here::is_aside()
+            && !here::in_handler()
+            && slot::locks() == 0
         {
             // SAFETY: for this call.
             record.end(unsafe { borrow(fd) });
