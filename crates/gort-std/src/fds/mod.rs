@@ -108,9 +108,16 @@ fn is_nonblocking(fd: c_int) -> Result<bool, Errno> {
     Ok(Errno::from_ret(flags)? as c_int & libc::O_NONBLOCK != 0)
 }
 
-/// Whether poll(2) says that a call need not wait; if it fails, the call will say why.
-fn ready_now(fd: c_int, events: i16) -> bool {
+/// What poll(2) says now.
+fn poll_now(fd: c_int, events: i16) -> i16 {
     let mut one = pollfd { fd, events, revents: 0 };
     // SAFETY: reads and writes there. It does not wait.
-    unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) != 0 }
+    let result = unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) };
+    // If it fails, the call will say why.
+    if Errno::from_ret(result).is_err() { libc::POLLNVAL } else { one.revents }
+}
+
+/// Whether it says that a call need not wait.
+fn ready_now(fd: c_int, events: i16) -> bool {
+    poll_now(fd, events) != 0
 }

@@ -8,7 +8,7 @@
 
 use super::record::Record;
 use super::table::{self, borrow};
-use super::{is_nonblocking, ready_now};
+use super::{is_nonblocking, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
 use gort_rt::timer::NEVER;
 use gort_sys::types::TimeOption;
@@ -179,7 +179,7 @@ impl Operation {
     }
 
     /// By the thread.
-    fn announce(mut self, call: &mut dyn Call) -> Result<usize, Errno> {
+    fn announce(&mut self, call: &mut dyn Call) -> Result<usize, Errno> {
         loop {
             match self.step(call(self.done, true)) {
                 Step::Over(result) => return result,
@@ -219,15 +219,21 @@ impl Operation {
         mut dry: bool,
         call: &mut dyn Call,
     ) -> Result<usize, Errno> {
+        let mut woken = false;
         loop {
             if record.desc().is_closing() {
                 return self.partly(Errno::EBADF);
             }
-            if record.desc().take_event(self.of) || !dry {
+            woken |= record.desc().take_event(self.of);
+            if woken || !dry {
                 loop {
                     match self.step(call(self.done, false)) {
                         Step::Over(result) => return result,
                         Step::Part => {}
+                        // That a datagram socket was shut down, the kernel tells only who may wait.
+                        Step::Wait if woken && self.of == Direction::Read && has_ended(self.fd) => {
+                            return self.announce(call);
+                        }
                         Step::Wait => break,
                     }
                 }
@@ -236,6 +242,7 @@ impl Operation {
             if let Err(errno) = self.park(record) {
                 return self.partly(errno);
             }
+            woken = true;
         }
     }
 
@@ -265,6 +272,12 @@ impl Operation {
             Unready::TimedOut => Errno::EAGAIN,
         })
     }
+}
+
+/// Whether nothing more will come.
+#[cold]
+fn has_ended(fd: c_int) -> bool {
+    poll_now(fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0
 }
 
 /// `EAGAIN` as the kernel answers it.

@@ -170,7 +170,6 @@ pub(crate) fn run(program: &[Op]) -> Vec<String> {
     program
         .iter()
         .map(|op| {
-            if std::env::var_os("DBG").is_some() { eprintln!("{op:?} fds {:?}", party.fds); }
             let seen = party.step(op);
             format!("{op:?}: {seen}")
         })

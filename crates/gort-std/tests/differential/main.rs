@@ -39,12 +39,17 @@ fn cases<P: Strategy>(count: u32, programs: P, test: impl Fn(&P::Value)) {
     }
 }
 
+/// Line by line, so that the first that differs is what is shown.
+fn same(on_thread: &[String], on_goroutine: &[String]) {
+    on_thread.iter().zip(on_goroutine).for_each(|(one, other)| assert_eq!(one, other));
+}
+
 #[test]
 fn one_party() {
     cases(150, vec(alone::op(), 1..80), |program| {
         let on_thread = alone::run(program);
         let on_goroutine = gort::run(|| alone::run(program));
-        assert_eq!(on_thread, on_goroutine);
+        same(&on_thread, &on_goroutine);
     });
 }
 
@@ -53,7 +58,7 @@ fn futexes_and_locks() {
     cases(100, vec(locks::op(), 1..60), |program| {
         let on_thread = locks::run(program);
         let on_goroutine = gort::run(|| locks::run(program));
-        assert_eq!(on_thread, on_goroutine);
+        same(&on_thread, &on_goroutine);
     });
 }
 
@@ -62,7 +67,8 @@ fn two_parties() {
     cases(40, couple::program(), |program| {
         let on_threads = couple::run(program, [false, false]);
         for goroutines in [[true, true], [true, false], [false, true]] {
-            assert_eq!(on_threads, couple::run(program, goroutines), "{goroutines:?}");
+            let others = couple::run(program, goroutines);
+            on_threads.iter().zip(&others).for_each(|(party, other)| same(party, other));
         }
     });
 }
