@@ -36,6 +36,20 @@ impl Drop for Aside {
     }
 }
 
+/// Straight to the kernel from now on, in a signal's handler; returns what [`stand_back`] is given.
+#[inline]
+pub(crate) fn stand_aside() -> u32 {
+    let before = ASIDE.get();
+    ASIDE.set(before + 1);
+    before
+}
+
+/// As it was before. Handlers that were left by `longjmp` meanwhile are forgotten.
+#[inline]
+pub(crate) fn stand_back(before: u32) {
+    ASIDE.set(before);
+}
+
 /// Does `work` as if this crate were not there: what waits in it is the thread, which the runtime rescues the
 /// P of.
 ///

@@ -7,6 +7,7 @@
 
 #![allow(unsafe_code)]
 
+use gort_rt::Scheduled;
 use gort_sys::{Entry, Errno, Raw, Regs};
 use libc::{c_int, c_long, c_uint};
 
@@ -98,6 +99,28 @@ pub(crate) fn fail<A: Answer>(errno: Errno) -> A {
 pub(crate) unsafe fn kernel<const N: usize>(nr: usize, words: [usize; N]) -> usize {
     // SAFETY: the caller's contract.
     unsafe { Raw::sys(nr, regs(words)) }
+}
+
+/// The call, announced to the scheduler: the P goes to others if it lasts. What waits: the thread.
+///
+/// # Safety
+///
+/// That of the call.
+#[inline]
+pub(crate) unsafe fn announced<const N: usize>(nr: usize, words: [usize; N]) -> usize {
+    // SAFETY: the caller's contract.
+    unsafe { Scheduled::sys(nr, regs(words)) }
+}
+
+/// The call, for one that will wait: the P goes to others before it. What waits: the thread.
+///
+/// # Safety
+///
+/// That of the call.
+#[inline]
+pub(crate) unsafe fn blocking<const N: usize>(nr: usize, words: [usize; N]) -> usize {
+    // SAFETY: the caller's contract.
+    unsafe { Scheduled::sysblock(nr, regs(words)) }
 }
 
 #[inline(always)]
