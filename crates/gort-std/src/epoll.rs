@@ -21,7 +21,9 @@ use libc::{c_int, epoll_event, sigset_t, timespec};
 /// That of `epoll_wait`.
 unsafe fn look(epoll: c_int, events: *mut epoll_event, most: c_int) -> usize {
     // SAFETY: the caller's contract.
-    unsafe { kernel(nr::EPOLL_WAIT, [epoll as usize, events.expose_provenance(), most as usize, 0]) }
+    unsafe {
+        kernel(nr::EPOLL_WAIT, [epoll as usize, events.expose_provenance(), most as usize, 0])
+    }
 }
 
 /// On a goroutine: waits until there are events, or an error, for at most so many nanoseconds.
@@ -46,7 +48,8 @@ unsafe fn wait(epoll: c_int, events: *mut epoll_event, most: c_int, nanos: Optio
         Err(_) => {
             // In milliseconds, as kernels before 5.11 have it; rather too long than too short.
             let millis = left(limit).map_or(-1, |nanos| nanos.div_ceil(1_000_000) as i32);
-            let words = [epoll as usize, events.expose_provenance(), most as usize, millis as usize];
+            let words =
+                [epoll as usize, events.expose_provenance(), most as usize, millis as usize];
             // SAFETY: as above.
             unsafe { blocking(nr::EPOLL_WAIT, words) }
         }
@@ -93,7 +96,13 @@ take_over! {
     }
 }
 
-fn pwait(epoll: c_int, events: *mut epoll_event, most: c_int, time: usize, mask: *const sigset_t) -> [usize; 6] {
+fn pwait(
+    epoll: c_int,
+    events: *mut epoll_event,
+    most: c_int,
+    time: usize,
+    mask: *const sigset_t,
+) -> [usize; 6] {
     let (events, mask) = (events.expose_provenance(), mask.expose_provenance());
     [epoll as usize, events, most as usize, time, mask, SET_SIZE]
 }

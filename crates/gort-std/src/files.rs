@@ -39,7 +39,8 @@ pub(crate) fn is_nonblocking(fd: RawFd) -> bool {
 fn is_limited(fd: RawFd, option: c_int) -> bool {
     let mut time = [0u64; 2];
     let mut len = size_of_val(&time) as u32;
-    let (time_at, len_at) = (time.as_mut_ptr().expose_provenance(), (&raw mut len).expose_provenance());
+    let (time_at, len_at) =
+        (time.as_mut_ptr().expose_provenance(), (&raw mut len).expose_provenance());
     let words = [fd as usize, libc::SOL_SOCKET as usize, option as usize, time_at, len_at];
     // SAFETY: writes there. Nothing, if it is no socket.
     unsafe { kernel(nr::GETSOCKOPT, words) };
@@ -64,14 +65,16 @@ unsafe fn splice_when_ready(words: [usize; 6]) -> usize {
     let [from, from_at, to, to_at, len, flags] = words;
     let (source, target) = (from as RawFd, to as RawFd);
     while !(is_ready(source, POLLIN) && is_ready(target, POLLOUT)) {
-        let limited = || is_limited(source, libc::SO_RCVTIMEO) || is_limited(target, libc::SO_SNDTIMEO);
+        let limited =
+            || is_limited(source, libc::SO_RCVTIMEO) || is_limited(target, libc::SO_SNDTIMEO);
         if flags & NONBLOCK != 0 || len == 0 || limited() {
             break;
         }
         // What is refused is refused at once. (A socket that has nothing would wait all the same.)
         if !is_socket(source) {
             // SAFETY: the caller's contract.
-            let result = unsafe { announced(nr::SPLICE, [from, from_at, to, to_at, len, flags | NONBLOCK]) };
+            let result =
+                unsafe { announced(nr::SPLICE, [from, from_at, to, to_at, len, flags | NONBLOCK]) };
             if Errno::from_ret(result) != Err(Errno::EAGAIN) {
                 return result;
             }
@@ -141,7 +144,8 @@ unsafe fn lock_part(fd: c_int, command: c_int, len: c_long) -> c_int {
     // SAFETY: numbers, all of which may be 0.
     let mut part: libc::flock = unsafe { std::mem::zeroed() };
     (part.l_type, part.l_whence, part.l_len) = (libc::F_WRLCK as i16, libc::SEEK_CUR as i16, len);
-    let words = |command: c_int| [fd as usize, command as usize, (&raw const part).expose_provenance()];
+    let words =
+        |command: c_int| [fd as usize, command as usize, (&raw const part).expose_provenance()];
     // SAFETY: reads there.
     answer(unsafe { lock(nr::FCNTL, words(libc::F_SETLK), words(libc::F_SETLKW)) })
 }

@@ -9,6 +9,9 @@ thread_local! {
     static ASIDE: Cell<u32> = const { Cell::new(0) };
 }
 
+/// What a signal's handler adds to [`ASIDE`], beside the reasons of others.
+const HANDLER: u32 = 1 << 16;
+
 /// Whether this call is to be made the runtime's way; counts it if so.
 #[inline(always)]
 pub(crate) fn takes(taken: &Taken) -> bool {
@@ -20,19 +23,31 @@ pub(crate) fn takes(taken: &Taken) -> bool {
     true
 }
 
+/// Whether whoever waits here is a goroutine, and may be parked.
+#[inline(always)]
+pub(crate) fn parks() -> bool {
+    gort_rt::may_park().is_some() && ASIDE.get() == 0
+}
+
+/// Whether this is a signal's handler, as far as is known.
+#[inline(always)]
+pub(crate) fn in_handler() -> bool {
+    ASIDE.get() >= HANDLER
+}
+
 /// Straight to the kernel from now on, until it is dropped.
-pub(crate) struct Aside(());
+pub(crate) struct Aside(u32);
 
 impl Aside {
-    pub(crate) fn new() -> Aside {
-        ASIDE.set(ASIDE.get() + 1);
-        Aside(())
+    fn by(reason: u32) -> Aside {
+        ASIDE.set(ASIDE.get() + reason);
+        Aside(reason)
     }
 }
 
 impl Drop for Aside {
     fn drop(&mut self) {
-        ASIDE.set(ASIDE.get() - 1);
+        ASIDE.set(ASIDE.get() - self.0);
     }
 }
 
@@ -40,7 +55,7 @@ impl Drop for Aside {
 #[inline]
 pub(crate) fn stand_aside() -> u32 {
     let before = ASIDE.get();
-    ASIDE.set(before + 1);
+    ASIDE.set(before + HANDLER);
     before
 }
 
@@ -61,6 +76,6 @@ pub(crate) fn stand_back(before: u32) {
 /// gort::run(|| gort_std::passthrough(|| reader.read_to_string(&mut text))).unwrap();
 /// ```
 pub fn passthrough<R>(work: impl FnOnce() -> R) -> R {
-    let _aside = Aside::new();
+    let _aside = Aside::by(1);
     work()
 }

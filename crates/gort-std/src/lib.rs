@@ -25,6 +25,7 @@
 
 mod epoll;
 mod files;
+mod futex;
 mod here;
 mod long;
 mod poll;
@@ -32,6 +33,7 @@ mod process;
 mod real;
 mod select;
 mod signals;
+mod syscall;
 mod taken;
 mod time;
 mod watch;

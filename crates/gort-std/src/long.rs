@@ -12,8 +12,8 @@ use crate::real::real;
 use crate::taken::take_over;
 use gort::ffi::{call_blocking, call_with};
 use libc::{
-    addrinfo, c_char, c_int, c_void, hostent, pid_t, posix_spawn_file_actions_t, posix_spawnattr_t, size_t,
-    sockaddr, socklen_t, FILE,
+    FILE, addrinfo, c_char, c_int, c_void, hostent, pid_t, posix_spawn_file_actions_t,
+    posix_spawnattr_t, size_t, sockaddr, socklen_t,
 };
 
 macro_rules! on_the_thread {

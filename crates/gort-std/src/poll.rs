@@ -94,7 +94,12 @@ pub(crate) fn is_ready(fd: RawFd, events: i16) -> bool {
 }
 
 /// `ppoll`'s words, with a time that the kernel may change.
-fn words(fds: *mut pollfd, count: nfds_t, time: &mut Option<timespec>, mask: *const sigset_t) -> [usize; 5] {
+fn words(
+    fds: *mut pollfd,
+    count: nfds_t,
+    time: &mut Option<timespec>,
+    mask: *const sigset_t,
+) -> [usize; 5] {
     [fds.expose_provenance(), count as usize, at(time.as_mut()), mask.expose_provenance(), SET_SIZE]
 }
 
@@ -121,7 +126,9 @@ unsafe fn poll_checked(fds: *mut pollfd, count: nfds_t, timeout: c_int, bytes: u
     unsafe {
         match fits(count, bytes) {
             true => poll(fds, count, timeout),
-            false => real!(__poll_chk(fds, count, timeout, bytes): fn(*mut pollfd, nfds_t, c_int, usize) -> c_int),
+            false => {
+                real!(__poll_chk(fds, count, timeout, bytes): fn(*mut pollfd, nfds_t, c_int, usize) -> c_int)
+            }
         }
     }
 }
@@ -140,7 +147,9 @@ unsafe fn ppoll_checked(
     unsafe {
         match fits(count, bytes) {
             true => ppoll(fds, count, time, mask),
-            false => real!(__ppoll_chk(fds, count, time, mask, bytes): fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t, usize) -> c_int),
+            false => {
+                real!(__ppoll_chk(fds, count, time, mask, bytes): fn(*mut pollfd, nfds_t, *const timespec, *const sigset_t, usize) -> c_int)
+            }
         }
     }
 }

@@ -32,10 +32,11 @@ use std::ptr::null_mut;
 /// That of `wait4`.
 unsafe fn wait_for(pid: pid_t, status: *mut c_int, options: c_int, usage: *mut rusage) -> usize {
     // SAFETY: the caller's contract, here and below.
-    let ask = || match unsafe { kernel(nr::WAIT4, words(pid, status, options | libc::WNOHANG, usage)) } {
-        0 => None,
-        found => Some(found),
-    };
+    let ask =
+        || match unsafe { kernel(nr::WAIT4, words(pid, status, options | libc::WNOHANG, usage)) } {
+            0 => None,
+            found => Some(found),
+        };
     if options & libc::WNOHANG != 0 {
         return ask().unwrap_or(0);
     }

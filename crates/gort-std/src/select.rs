@@ -38,7 +38,10 @@ impl Sets {
             (!set.is_null()).then(|| {
                 let mut words = [0; FD_SETSIZE / BITS];
                 // SAFETY: the caller's contract.
-                unsafe { set.cast::<u64>().copy_to_nonoverlapping(words.as_mut_ptr(), count.div_ceil(BITS)) };
+                unsafe {
+                    set.cast::<u64>()
+                        .copy_to_nonoverlapping(words.as_mut_ptr(), count.div_ceil(BITS))
+                };
                 words
             })
         }))
@@ -51,7 +54,9 @@ impl Sets {
         for (set, words) in sets.into_iter().zip(&self.0) {
             if let Some(words) = words {
                 // SAFETY: the caller's contract.
-                unsafe { set.cast::<u64>().copy_from_nonoverlapping(words.as_ptr(), count.div_ceil(BITS)) };
+                unsafe {
+                    set.cast::<u64>().copy_from_nonoverlapping(words.as_ptr(), count.div_ceil(BITS))
+                };
             }
         }
     }
@@ -98,7 +103,9 @@ unsafe fn wait(count: usize, sets: [*mut fd_set; 3], nanos: Option<u64>) -> usiz
         if until(wanted.looks(count), limit, ask).is_err() {
             let mut time = left(limit).map(timespec_of);
             // SAFETY: as above.
-            return unsafe { blocking(nr::PSELECT6, words(count as c_int, sets, &mut time, &None)) };
+            return unsafe {
+                blocking(nr::PSELECT6, words(count as c_int, sets, &mut time, &None))
+            };
         }
     }
     if Errno::from_ret(result).is_ok() {
@@ -121,7 +128,12 @@ fn mask_of(mask: *const sigset_t) -> Mask {
 }
 
 /// `pselect6`'s words, with a time that the kernel may change.
-fn words(count: c_int, sets: [*mut fd_set; 3], time: &mut Option<timespec>, mask: &Mask) -> [usize; 6] {
+fn words(
+    count: c_int,
+    sets: [*mut fd_set; 3],
+    time: &mut Option<timespec>,
+    mask: &Mask,
+) -> [usize; 6] {
     let [read, write, except] = sets.map(<*mut fd_set>::expose_provenance);
     let mask = mask.as_ref().map_or(null(), |mask| mask.as_ptr()).expose_provenance();
     [count as usize, read, write, except, at(time.as_mut()), mask]
@@ -129,7 +141,8 @@ fn words(count: c_int, sets: [*mut fd_set; 3], time: &mut Option<timespec>, mask
 
 /// As nanoseconds, as the kernel's `select` takes it: microseconds may be more than a second.
 fn nanos(time: &timeval) -> Result<u64, Errno> {
-    let (Ok(seconds), Ok(micros)) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_usec)) else {
+    let (Ok(seconds), Ok(micros)) = (u64::try_from(time.tv_sec), u64::try_from(time.tv_usec))
+    else {
         return Err(Errno::EINVAL);
     };
     Ok(seconds.saturating_mul(1_000_000_000).saturating_add(micros.saturating_mul(1_000)))

@@ -83,7 +83,11 @@ static DEFERRED: AtomicU64 = AtomicU64::new(0);
 static INTERRUPTING: AtomicU64 = AtomicU64::new(0);
 
 /// Calls the function in this place of the signal's.
-unsafe extern "C-unwind" fn front<const PLACE: usize>(signal: c_int, info: *mut siginfo_t, context: *mut c_void) {
+unsafe extern "C-unwind" fn front<const PLACE: usize>(
+    signal: c_int,
+    info: *mut siginfo_t,
+    context: *mut c_void,
+) {
     // Acquire: with the Release in `place`.
     let function = PLACES[signal as usize].functions[PLACE].load(Ordering::Acquire);
     let before = here::stand_aside();
@@ -136,12 +140,16 @@ fn act(signal: c_int, new: Option<SigAction>, fronted: bool) -> Result<SigAction
     }
     let deferred = DEFERRED.load(Ordering::Relaxed) & bit(signal) != 0;
     let new = new.map(|mut new| {
-        let is_function = new.handler != SigAction::DEFAULT.handler && new.handler != SigAction::IGNORE.handler;
+        let is_function =
+            new.handler != SigAction::DEFAULT.handler && new.handler != SigAction::IGNORE.handler;
         new.flags |= SaFlags::RESTORER;
         new.restorer = sigframe::restorer();
         if fronted && is_function {
             new.handler = front_of(signal, new.handler);
-            if new.flags.contains(SaFlags::NODEFER) && !new.mask.contains(Signal::URG) && signal != Signal::URG.0 {
+            if new.flags.contains(SaFlags::NODEFER)
+                && !new.mask.contains(Signal::URG)
+                && signal != Signal::URG.0
+            {
                 new.mask = new.mask.with(Signal::URG);
                 DEFERRED.fetch_or(bit(signal), Ordering::Relaxed);
                 return new;
@@ -165,7 +173,12 @@ fn act(signal: c_int, new: Option<SigAction>, fronted: bool) -> Result<SigAction
 /// # Safety
 ///
 /// That of `sigaction`.
-unsafe fn sigaction_by(signal: c_int, new: *const libc::sigaction, old: *mut libc::sigaction, fronted: bool) -> c_int {
+unsafe fn sigaction_by(
+    signal: c_int,
+    new: *const libc::sigaction,
+    old: *mut libc::sigaction,
+    fronted: bool,
+) -> c_int {
     // SAFETY: the caller's contract. A set of libc's begins with the kernel's.
     let new = unsafe { new.as_ref() }.map(|new| SigAction {
         handler: new.sa_sigaction,
@@ -182,7 +195,8 @@ unsafe fn sigaction_by(signal: c_int, new: *const libc::sigaction, old: *mut lib
                 unsafe {
                     old.sa_mask = std::mem::zeroed();
                     (&raw mut old.sa_mask).cast::<u64>().write(found.mask.0);
-                    old.sa_restorer = std::mem::transmute::<usize, Option<extern "C" fn()>>(found.restorer);
+                    old.sa_restorer =
+                        std::mem::transmute::<usize, Option<extern "C" fn()>>(found.restorer);
                 }
                 old.sa_sigaction = found.handler;
                 old.sa_flags = found.flags.bits() as c_int;
@@ -194,9 +208,16 @@ unsafe fn sigaction_by(signal: c_int, new: *const libc::sigaction, old: *mut lib
 }
 
 /// libc's `signal` over that: with these flags and this mask, it returns the handler before.
-fn signal_by(signal: c_int, handler: sighandler_t, flags: SaFlags, mask: SigSet, fronted: bool) -> sighandler_t {
+fn signal_by(
+    signal: c_int,
+    handler: sighandler_t,
+    flags: SaFlags,
+    mask: SigSet,
+    fronted: bool,
+) -> sighandler_t {
     let new = SigAction { handler, flags, restorer: 0, mask };
-    let old = if handler == libc::SIG_ERR { Err(Errno::EINVAL) } else { act(signal, Some(new), fronted) };
+    let old =
+        if handler == libc::SIG_ERR { Err(Errno::EINVAL) } else { act(signal, Some(new), fronted) };
     match old {
         Ok(old) => old.handler,
         Err(errno) => {
@@ -264,7 +285,11 @@ unsafe fn told(result: usize, info: *mut siginfo_t) -> c_int {
 /// # Safety
 ///
 /// That of `sigwait`.
-unsafe fn wait(set: *const sigset_t, signal: *mut c_int, call: impl Fn([usize; 4]) -> usize) -> c_int {
+unsafe fn wait(
+    set: *const sigset_t,
+    signal: *mut c_int,
+    call: impl Fn([usize; 4]) -> usize,
+) -> c_int {
     loop {
         match Errno::from_ret(call(words(set, null_mut(), null()))) {
             Ok(found) => {
@@ -311,12 +336,6 @@ set_anywhere! {
     __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t = sysv_signal_by(signal, handler);
     siginterrupt(signal: c_int, interrupts: c_int) -> c_int = siginterrupt_by(signal, interrupts != 0);
     ---
-    /// The thread waits for a signal.
-    fn pause() -> c_int = PAUSE => {
-        // SAFETY: it takes nothing.
-        answer(unsafe { blocking(nr::PAUSE, []) })
-    }
-
     /// The thread waits for a signal.
     fn sigsuspend(mask: *const sigset_t) -> c_int else {
         // SAFETY: the caller's contract.

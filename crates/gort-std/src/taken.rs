@@ -95,6 +95,7 @@ fn all() -> impl Iterator<Item = &'static Taken> {
         crate::process::TAKEN,
         crate::select::TAKEN,
         crate::signals::TAKEN,
+        crate::syscall::TAKEN,
         crate::time::TAKEN,
     ]
     .into_iter()
@@ -136,7 +137,7 @@ static BEGIN: extern "C" fn() = begin;
 macro_rules! take_over {
     ($(
         #[doc = $what:literal]
-        fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $ret:ty
+        fn $name:ident($($arg:ident: $type:ty),* $(,)?) -> $ret:tt
         $(= $nr:ident)? $(else $plain:block)? => $body:block
     )*) => {
         #[allow(non_upper_case_globals)]
@@ -155,15 +156,9 @@ macro_rules! take_over {
             ///
             /// That of libc's function.
             #[unsafe(no_mangle)]
-            pub unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
+            pub(crate) unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
                 if !$crate::here::takes(&entries::$name) {
-                    $(
-                        // SAFETY: the caller's contract.
-                        return $crate::words::answer(unsafe {
-                            $crate::words::kernel(gort_sys::nr::$nr, [$($crate::words::Word::word($arg)),*])
-                        });
-                    )?
-                    $(return $plain;)?
+                    return $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? };
                 }
                 $body
             }
@@ -171,4 +166,15 @@ macro_rules! take_over {
     };
 }
 
-pub(crate) use take_over;
+/// What a function does anywhere else.
+macro_rules! plain {
+    ([$($arg:ident)*] = $nr:ident) => {
+        // SAFETY: the caller's contract.
+        $crate::words::answer(unsafe {
+            $crate::words::kernel(gort_sys::nr::$nr, [$($crate::words::Word::word($arg)),*])
+        })
+    };
+    ([$($arg:ident)*] else $plain:block) => { $plain };
+}
+
+pub(crate) use {plain, take_over};

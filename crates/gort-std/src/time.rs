@@ -8,7 +8,7 @@
 #![allow(unsafe_code)]
 
 use crate::taken::take_over;
-use crate::words::{answer, kernel};
+use crate::words::{Word, answer, blocking, give, kernel};
 use gort_sys::{Errno, nr};
 use libc::{c_int, c_uint, clockid_t, timespec};
 
@@ -22,7 +22,7 @@ pub(crate) fn nanos(time: &timespec) -> Result<u64, Errno> {
     Ok((time.tv_sec as u64).saturating_mul(SECOND).saturating_add(time.tv_nsec as u64))
 }
 
-/// What a clock says now, if it is one that goes on by itself.
+/// What a clock says now.
 pub(crate) fn now(clock: clockid_t) -> Result<u64, Errno> {
     let mut time = timespec { tv_sec: 0, tv_nsec: 0 };
     // SAFETY: writes there. Of libc's vDSO.
@@ -32,16 +32,21 @@ pub(crate) fn now(clock: clockid_t) -> Result<u64, Errno> {
     nanos(&time)
 }
 
+/// As C has it.
+pub(crate) fn time(nanos: u64) -> timespec {
+    timespec { tv_sec: (nanos / SECOND) as i64, tv_nsec: (nanos % SECOND) as i64 }
+}
+
 /// Parks; without memory for a timer the thread sleeps.
-fn sleep_for(time: u64) {
-    if gort_rt::timer::sleep(time).is_err() {
-        let time = timespec { tv_sec: (time / SECOND) as i64, tv_nsec: (time % SECOND) as i64 };
+fn sleep_for(nanos: u64) {
+    if gort_rt::timer::sleep(nanos).is_err() {
+        let time = time(nanos);
         // SAFETY: reads there.
-        unsafe { kernel(nr::NANOSLEEP, [(&raw const time).expose_provenance(), 0]) };
+        unsafe { blocking(nr::NANOSLEEP, [(&raw const time).word(), 0]) };
     }
 }
 
-/// Sleeps by a clock, for a time or until it says so.
+/// Sleeps for a time, or until a clock says so.
 fn sleep_by(clock: clockid_t, absolute: bool, time: u64) -> Result<(), Errno> {
     if !absolute {
         sleep_for(time);
@@ -57,41 +62,54 @@ fn sleep_by(clock: clockid_t, absolute: bool, time: u64) -> Result<(), Errno> {
     }
 }
 
+/// Clocks that go on by themselves, whoever runs.
+const STEADY: [clockid_t; 4] =
+    [libc::CLOCK_REALTIME, libc::CLOCK_MONOTONIC, libc::CLOCK_BOOTTIME, libc::CLOCK_TAI];
+
+/// An error as some functions return it; 0 is none.
+fn error(result: Result<usize, Errno>) -> c_int {
+    result.map_or_else(|errno| errno.raw(), |_| 0)
+}
+
 take_over! {
     /// Parks for the time.
     fn nanosleep(time: *const timespec, left: *mut timespec) -> c_int = NANOSLEEP => {
         // SAFETY: the caller's contract.
-        match unsafe { nanos(&*time) } {
-            Ok(time) => {
-                sleep_for(time);
-                0
-            }
-            Err(errno) => crate::words::fail(errno),
-        }
+        let time = unsafe { time.as_ref() }.ok_or(Errno::EFAULT).and_then(nanos);
+        give(time.map(|time| {
+            sleep_for(time);
+            0
+        }))
     }
 
     /// Parks for the time, or until the clock says so.
     fn clock_nanosleep(clock: clockid_t, flags: c_int, time: *const timespec, left: *mut timespec) -> c_int else {
-        // Its result is the error itself.
+        if clock == libc::CLOCK_THREAD_CPUTIME_ID {
+            return libc::EINVAL;
+        }
+        let words = [clock.word(), flags.word(), time.word(), left.word()];
         // SAFETY: the caller's contract.
-        unsafe { -(kernel(nr::CLOCK_NANOSLEEP, [clock as usize, flags as usize, time.expose_provenance(), left.expose_provenance()]) as c_int) }
+        error(Errno::from_ret(unsafe { kernel(nr::CLOCK_NANOSLEEP, words) }))
     } => {
-        let usual = [libc::CLOCK_REALTIME, libc::CLOCK_MONOTONIC, libc::CLOCK_BOOTTIME, libc::CLOCK_TAI];
-        if !usual.contains(&clock) {
+        if clock == libc::CLOCK_THREAD_CPUTIME_ID {
+            return libc::EINVAL;
+        }
+        if !STEADY.contains(&clock) {
+            let words = [clock.word(), flags.word(), time.word(), left.word()];
             // SAFETY: the caller's contract.
-            return unsafe { -(kernel(nr::CLOCK_NANOSLEEP, [clock as usize, flags as usize, time.expose_provenance(), left.expose_provenance()]) as c_int) };
+            return error(Errno::from_ret(unsafe { blocking(nr::CLOCK_NANOSLEEP, words) }));
         }
         // SAFETY: the caller's contract.
-        let slept = unsafe { nanos(&*time) }.and_then(|time| sleep_by(clock, flags & libc::TIMER_ABSTIME != 0, time));
-        slept.map_or_else(|errno| errno.raw(), |()| 0)
+        let time = unsafe { time.as_ref() }.ok_or(Errno::EFAULT).and_then(nanos);
+        let absolute = flags & libc::TIMER_ABSTIME != 0;
+        error(time.and_then(|time| sleep_by(clock, absolute, time)).map(|()| 0))
     }
 
     /// Parks for so many microseconds.
     fn usleep(micros: c_uint) -> c_int else {
-        let micros = u64::from(micros);
-        let time = timespec { tv_sec: (micros / 1_000_000) as i64, tv_nsec: (micros % 1_000_000 * 1_000) as i64 };
+        let time = time(u64::from(micros) * 1_000);
         // SAFETY: reads there.
-        answer(unsafe { kernel(nr::NANOSLEEP, [(&raw const time).expose_provenance(), 0]) })
+        answer(unsafe { kernel(nr::NANOSLEEP, [(&raw const time).word(), 0]) })
     } => {
         sleep_for(u64::from(micros) * 1_000);
         0
@@ -99,14 +117,22 @@ take_over! {
 
     /// Parks for so many seconds.
     fn sleep(seconds: c_uint) -> c_uint else {
-        let time = timespec { tv_sec: seconds.into(), tv_nsec: 0 };
-        let mut left = timespec { tv_sec: 0, tv_nsec: 0 };
+        let mut time = time(u64::from(seconds) * SECOND);
+        let at = &raw mut time;
         // SAFETY: reads and writes there.
-        let result = unsafe { kernel(nr::NANOSLEEP, [(&raw const time).expose_provenance(), (&raw mut left).expose_provenance()]) };
-        if result == 0 { 0 } else { (left.tv_sec + i64::from(left.tv_nsec >= SECOND as i64 / 2)) as c_uint }
+        match answer::<c_int>(unsafe { kernel(nr::NANOSLEEP, [at.word(), at.word()]) }) {
+            0 => 0,
+            _ => time.tv_sec as c_uint,
+        }
     } => {
         sleep_for(u64::from(seconds) * SECOND);
         0
+    }
+
+    /// Has the thread wait for a signal, without the P.
+    fn pause() -> c_int = PAUSE => {
+        // SAFETY: touches no memory.
+        answer(unsafe { blocking(nr::PAUSE, []) })
     }
 
     /// Lets other goroutines go first.

@@ -105,7 +105,10 @@ pub(crate) fn until<R>(
 }
 
 /// The same for a descriptor of gort-std's own that nobody else waits for.
-pub(crate) fn until_own<R>(fd: BorrowedFd<'_>, ask: impl FnMut() -> Option<R>) -> Result<Option<R>, Errno> {
+pub(crate) fn until_own<R>(
+    fd: BorrowedFd<'_>,
+    ask: impl FnMut() -> Option<R>,
+) -> Result<Option<R>, Errno> {
     let desc = PollDesc::open(fd)?;
     let result = park(desc, fd, NEVER, ask);
     desc.close(fd);

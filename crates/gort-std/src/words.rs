@@ -65,7 +65,7 @@ macro_rules! answers {
         }
     )*};
 }
-answers! { c_int isize }
+answers! { c_int c_long isize }
 
 /// The kernel's answer as libc gives it: a value, or -1 and `errno`.
 #[inline(always)]

@@ -16,6 +16,7 @@ extern crate std;
 mod arch;
 pub mod arg;
 mod calls;
+mod class;
 mod entry;
 mod errno;
 pub mod fd;
@@ -26,6 +27,7 @@ mod sys;
 pub mod types;
 pub mod vdso;
 
+pub use class::Class;
 pub use entry::{Entry, Raw, Regs, raw_syscall, raw_syscall6};
 pub use errno::{Errno, Result};
 

@@ -76,7 +76,7 @@ macro_rules! sys {
 
 /// The muncher, with the mode in front: `[generic]`, functions with an `E: Entry` parameter;
 /// `[fixed ENTRY]`, plain functions; `[forward ENTRY]`, plain functions that call the generic ones
-/// of [`call`](crate::call).
+/// of [`call`](crate::call); `[classes TABLE]`, statements that put each call's class into a table.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __sys {
@@ -144,6 +144,14 @@ macro_rules! __sys {
             $crate::__sys! { @vouch [$($unsafe)?] $crate::call::$name::<$entry>($($param),*) }
         }
     };
+    (@emit [classes $table:ident] $meta:tt $unsafe:tt wrapped $($rest:tt)*) => {};
+    (@emit [classes $table:ident] $meta:tt $unsafe:tt sysblock $name:ident $ret:tt [unless $cond:expr] $($rest:tt)*) => {
+        $crate::__sys! { @emit [classes $table] $meta $unsafe sys $name $ret [named] $($rest)* }
+    };
+    (@emit [classes $table:ident] $meta:tt $unsafe:tt $class:ident $name:ident $ret:tt $how:tt $($rest:tt)*) => {
+        let nr = $crate::__sys! { @nr $name $how };
+        $table[nr] = declared($table[nr], $crate::__sys! { @class $class });
+    };
     (@emit [generic] [$($meta:tt)*] [$($unsafe:tt $allow:meta)?] wrapped $name:ident [$ret:ty] [body $($body:tt)*] [$(($param:ident $($ty:tt)+))*] $steps:tt $outs:tt) => {
         $($meta)*
         #[inline]
@@ -169,6 +177,10 @@ macro_rules! __sys {
             $crate::__sys! { @body E $class $name [$ret] $how $steps $outs }
         }
     };
+
+    (@class sys) => { Class::Sys };
+    (@class sysblock) => { Class::SysBlock };
+    (@class sysnb) => { Class::SysNb };
 
     // A function declared `unsafe` passes its caller's contract on.
     (@vouch [] $call:expr) => { $call };

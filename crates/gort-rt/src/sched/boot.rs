@@ -66,4 +66,5 @@ pub fn boot(host: &'static Host, options: &Options) -> Result<(), Errno> {
 pub fn forked() {
     SCHED.forked.store(1, Ordering::Relaxed);
     SCHED.gcwaiting.store(1, Ordering::Relaxed);
+    crate::sync::forked();
 }

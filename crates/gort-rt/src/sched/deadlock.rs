@@ -13,13 +13,15 @@
 //!
 //! - every P is idle, nothing is queued, and every M sleeps without work: so no goroutine runs, is in a system
 //!   call, or in C (a thread of C's that has called back is an M in C until it ends);
-//! - no timer is set, and no goroutine waits for a descriptor (the one that `gort::signal` has does);
+//! - no timer is set, and no goroutine waits for a descriptor (the one that `gort::signal` has does), or at a
+//!   futex;
 //! - every other thread of the process, by the kernel's count, is one of the runtime's, or an ordinary one
 //!   that waits in the runtime without a limit of time ([`Bed`](super::bed::Bed)).
 //!
 //! Where the kernel does not say how many threads there are, or says what cannot be (qemu's user mode: none), nothing
-//! is ever one. A signal's handler of the program's own can wake nobody but by a descriptor, for nothing else of the
-//! runtime is good in one: a program that waits for ever at a channel for a handler to end it is one, as in Go.
+//! is ever one. A signal's handler of the program's own can wake nobody but by a descriptor or a futex, for nothing
+//! else of the runtime is good in one: a program that waits for ever at a channel for a handler to end it is one, as
+//! in Go.
 //!
 //! # Who looks, and when
 //!
@@ -206,7 +208,7 @@ pub(super) fn end(why: Why) -> ! {
     last_words(why.words(), Whose::All, || raw::exit_group(2))
 }
 
-/// Whether all goroutines wait, and none of them for a descriptor.
+/// Whether all goroutines wait, and none of them for what the kernel or a handler may do.
 fn all_wait() -> bool {
     WAKEFUL.set(all_gs().find(|gp| is_wakeful(gp)));
     WAKEFUL.is_none()
@@ -216,7 +218,10 @@ fn all_wait() -> bool {
 fn is_wakeful(gp: &G) -> bool {
     match gp.status.get() {
         Status::Dead | Status::Idle => false,
-        Status::Waiting => gp.waitreason.get() == WaitReason::IoWait as usize,
+        Status::Waiting => {
+            let reason = gp.waitreason.get();
+            reason == WaitReason::IoWait as usize || reason == WaitReason::Futex as usize
+        }
         Status::Runnable | Status::Running | Status::Syscall => true,
     }
 }

@@ -1,6 +1,6 @@
-//! A thread for somebody who cannot start one: a signal's handler. sysmon does it for him.
+//! What a signal's handler cannot do itself: start a thread, and wake goroutines. sysmon does it for him.
 //!
-//! Protocol: the handler leaves what is to be called, then wakes sysmon. sysmon, before it sleeps, makes
+//! Protocol: the handler leaves what is to be done, then wakes sysmon. sysmon, before it sleeps, makes
 //! its note one that has not happened, then looks here. One of the two sees the other's: a full fence lies
 //! between the steps of each.
 //!
@@ -13,6 +13,7 @@
 use super::state::SCHED;
 use crate::host;
 use crate::prim::{AtomicUsize, Ordering, fence};
+use crate::sync;
 
 type Errand = unsafe extern "C" fn(usize);
 
@@ -26,22 +27,31 @@ static ERRAND: AtomicUsize = AtomicUsize::new(0);
 /// `f(0)` may be called on a new thread.
 pub unsafe fn call_on_thread(f: unsafe extern "C" fn(usize)) {
     ERRAND.store(f as *const () as usize, Ordering::Relaxed);
+    call();
+}
+
+/// Has sysmon look, once what it is to do has been left.
+pub(crate) fn call() {
     // SeqCst: see the module.
     fence(Ordering::SeqCst);
     SCHED.sysmonwait.store(0, Ordering::Relaxed);
     SCHED.sysmonnote.wakeup();
 }
 
-/// Whether there is something to call. sysmon, after it has cleared its note.
+/// Whether there is something to do. sysmon, after it has cleared its note.
 pub(super) fn is_there() -> bool {
     // SeqCst: see the module.
     fence(Ordering::SeqCst);
-    ERRAND.load(Ordering::Relaxed) != 0
+    ERRAND.load(Ordering::Relaxed) != 0 || sync::is_noted()
 }
 
-/// Starts the thread, if one is wanted; if there is none to be had, tries again next time.
+/// Does it; if there is no thread to be had, tries again next time.
 pub(super) fn run() {
     if !is_there() {
+        return;
+    }
+    sync::wake_noted();
+    if ERRAND.load(Ordering::Relaxed) == 0 {
         return;
     }
     // SAFETY: see the module.

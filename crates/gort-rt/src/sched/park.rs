@@ -75,6 +75,8 @@ pub enum WaitReason {
     IoWait,
     /// For a future to be woken.
     Future,
+    /// At a word of the program's.
+    Futex,
 }
 
 impl WaitReason {
@@ -98,11 +100,12 @@ impl WaitReason {
             WaitReason::Sleep => "sleep",
             WaitReason::IoWait => "IO wait",
             WaitReason::Future => "future",
+            WaitReason::Futex => "futex",
         }
     }
 
     /// All of them, in their order.
-    const ALL: [WaitReason; 17] = [
+    const ALL: [WaitReason; 18] = [
         WaitReason::Join,
         WaitReason::Park,
         WaitReason::MutexLock,
@@ -120,6 +123,7 @@ impl WaitReason {
         WaitReason::Sleep,
         WaitReason::IoWait,
         WaitReason::Future,
+        WaitReason::Futex,
     ];
 
     /// The one with this number.

@@ -19,7 +19,8 @@
 //! the table can ready it.
 //!
 //! Semaphores (`sema.rs`) are words that count wake-ups, and most of the rest is made of them. Waiting
-//! with a limit of time is apart (`timed.rs`), so that the others do not pay for it.
+//! with a limit of time is apart (`timed.rs`), so that the others do not pay for it. Whoever waits at words
+//! of the program's own is in the same table (`futex.rs`).
 //!
 //! # Safety
 //!
@@ -28,6 +29,7 @@
 #![allow(unsafe_code)]
 
 mod cond;
+mod futex;
 mod holder;
 mod mutex;
 mod rwmutex;
@@ -36,6 +38,8 @@ mod timed;
 mod waiters;
 
 pub use cond::Cond;
+pub(crate) use futex::{forked, is_noted, wake_noted};
+pub use futex::{futex_is_waited_at, futex_park, futex_wake_at, futex_wake_later};
 pub(crate) use holder::Holder;
 pub use mutex::Mutex;
 pub use rwmutex::{RwMutex, TooMany};
@@ -52,12 +56,12 @@ use waiters::{Waiter, Waiters, Woken};
 
 /// A part of the table, in a cache line of its own.
 #[repr(align(128))]
-pub(crate) struct Bucket(lock::Mutex<Waiters>);
+pub(crate) struct Bucket(lock::Mutex<Waiters>, futex::Count);
 
 impl Bucket {
     const_fn! {
         pub(crate) const fn new() -> Bucket {
-            Bucket(lock::Mutex::new(Rank::Waiters, Waiters::new()))
+            Bucket(lock::Mutex::new(Rank::Waiters, Waiters::new()), futex::Count::new())
         }
     }
 }

@@ -168,6 +168,35 @@ impl Waiters {
         waiter.queued.set(false);
         woken.push(waiter);
     }
+
+    /// Takes those at `key` out, for `woken`, whose `arg` has one of these bits, oldest first, until `woken`
+    /// has `most`.
+    pub(super) fn remove_those(&self, key: usize, woken: &mut Woken, most: usize, bits: usize) {
+        let Some(first) = self.first(key) else { return };
+        let last = first.prev.get();
+        let mut next = core::ptr::from_ref(first);
+        while woken.count() < most {
+            // SAFETY: see the module.
+            let waiter = unsafe { &*next };
+            next = waiter.next.get();
+            if waiter.arg & bits != 0 {
+                self.remove(waiter, woken);
+            }
+            if core::ptr::eq(waiter, last) {
+                return;
+            }
+        }
+    }
+
+    /// A key that is odd, if there is one.
+    pub(super) fn odd_key(&self) -> Option<usize> {
+        fn below(place: &Cell<*const Waiter>) -> Option<usize> {
+            // SAFETY: see the module.
+            let node = unsafe { place.get().as_ref()? };
+            if node.key % 2 != 0 { Some(node.key) } else { node.child.iter().find_map(below) }
+        }
+        below(&self.root)
+    }
 }
 
 /// Gives `new` the place in the tree that `old` has.

@@ -105,6 +105,7 @@ pub(crate) mod park {
         CondWait,
         IoWait,
         Future,
+        Futex,
     }
 
     pub(crate) fn gopark(commit: fn(&'static G, usize) -> bool, arg: usize, reason: WaitReason) {

@@ -29,6 +29,11 @@ pub(crate) mod lock {
 pub(crate) mod sched {
     pub(crate) use crate::model::goroutine::{bed, waits};
 
+    pub(crate) mod errand {
+        /// The model looks by itself.
+        pub(crate) fn call() {}
+    }
+
     pub(crate) mod park {
         pub(crate) use crate::model::goroutine::park::*;
 
