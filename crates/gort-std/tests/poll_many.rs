@@ -35,6 +35,13 @@ fn readable(fd: RawFd) {
     assert_eq!(poll(&[(fd, POLLIN)], -1), (1, vec![POLLIN]));
 }
 
+/// How many epoll descriptors this process has.
+fn epolls() -> usize {
+    let all = std::fs::read_dir("/proc/self/fd").unwrap();
+    let names = all.filter_map(|one| std::fs::read_link(one.ok()?.path()).ok());
+    names.filter(|name| name.to_string_lossy() == "anon_inode:[eventpoll]").count()
+}
+
 /// As many pipes as the process may have, with as many descriptors again for the watches.
 fn many() -> Vec<(PipeReader, PipeWriter)> {
     let limit = raw::getrlimit(Resource::NOFILE).unwrap();
@@ -72,6 +79,8 @@ fn a_thousand_poll_on_few_threads() {
         });
         assert_eq!(done.into_inner(), writers.len());
         assert!(calls("poll") >= 2 * writers.len() as u64);
+        // Of the watches of all of them few are kept.
+        assert!(epolls() < 100, "{}", epolls());
     });
 }
 
