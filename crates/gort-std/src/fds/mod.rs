@@ -97,15 +97,24 @@ use libc::{c_int, pollfd};
 pub(crate) static TAKEN: [&[&Taken]; 5] =
     [io::TAKEN, numbers::TAKEN, recv::TAKEN, send::TAKEN, sockets::TAKEN];
 
+/// How the file was opened, and what has been changed of that since.
+///
+/// # Errors
+///
+/// `EBADF`.
+fn flags(fd: c_int) -> Result<c_int, Errno> {
+    // SAFETY: see the module.
+    let flags = unsafe { kernel(nr::FCNTL, [fd as usize, libc::F_GETFL as usize]) };
+    Ok(Errno::from_ret(flags)? as c_int)
+}
+
 /// Whether calls that would wait are to say so.
 ///
 /// # Errors
 ///
 /// `EBADF`.
 fn is_nonblocking(fd: c_int) -> Result<bool, Errno> {
-    // SAFETY: see the module.
-    let flags = unsafe { kernel(nr::FCNTL, [fd as usize, libc::F_GETFL as usize]) };
-    Ok(Errno::from_ret(flags)? as c_int & libc::O_NONBLOCK != 0)
+    Ok(flags(fd)? & libc::O_NONBLOCK != 0)
 }
 
 /// What poll(2) says now.

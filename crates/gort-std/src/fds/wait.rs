@@ -8,7 +8,7 @@
 
 use super::record::Record;
 use super::table::{self, borrow};
-use super::{is_nonblocking, poll_now, ready_now};
+use super::{flags, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
 use gort_rt::timer::NEVER;
 use gort_sys::types::TimeOption;
@@ -157,11 +157,25 @@ impl Operation {
         if self.done != 0 { Ok(self.done) } else { Err(errno) }
     }
 
+    /// Whether a call that would wait is to say so.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`, also for an end that cannot be read or written: poll(2), which may have been asked, does not say that.
+    fn is_nonblocking(&self) -> Result<bool, Errno> {
+        let flags = flags(self.fd)?;
+        let other = if self.of == Direction::Read { libc::O_WRONLY } else { libc::O_RDONLY };
+        if flags & libc::O_ACCMODE == other {
+            return Err(Errno::EBADF);
+        }
+        Ok(flags & libc::O_NONBLOCK != 0)
+    }
+
     /// It has been tried without the lock, and is not over.
     #[cold]
     #[inline(never)]
     fn wait(mut self, call: &mut dyn Call) -> Result<usize, Errno> {
-        match is_nonblocking(self.fd) {
+        match self.is_nonblocking() {
             Ok(false) => {}
             Ok(true) => return self.partly(Errno::EAGAIN),
             Err(errno) => return self.partly(errno),
@@ -251,7 +265,7 @@ impl Operation {
         let until = match self.until {
             Some(until) => until,
             None => {
-                if is_nonblocking(self.fd)? {
+                if self.is_nonblocking()? {
                     return Err(Errno::EAGAIN);
                 }
                 *self.until.insert(record.until(self.of, self.fd))
