@@ -132,7 +132,8 @@ fn rwlock() {
 #[test]
 fn barrier() {
     with_many("barrier", |many| {
-        let (barrier, leaders, there) = (Barrier::new(many), AtomicUsize::new(0), AtomicUsize::new(0));
+        let (barrier, leaders, there) =
+            (Barrier::new(many), AtomicUsize::new(0), AtomicUsize::new(0));
         all(many, |_| {
             there.fetch_add(1, Ordering::Relaxed);
             let leads = barrier.wait().is_leader();

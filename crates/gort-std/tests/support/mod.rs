@@ -1,6 +1,11 @@
 //! What the tests of this directory share: gort's own, and what says that goroutines have waited, not threads.
 
-#![allow(dead_code, unused_imports, unreachable_pub, reason = "each test program uses a part of it")]
+#![allow(
+    dead_code,
+    unused_imports,
+    unreachable_pub,
+    reason = "each test program uses a part of it"
+)]
 
 #[path = "../../../gort/tests/support/mod.rs"]
 mod gorts;
