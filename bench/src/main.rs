@@ -51,7 +51,7 @@ pub const TIMERS: u64 = 1_000_000;
 pub const POOL: usize = 10_000;
 
 /// How long what is measured takes at most, where it can be cut short.
-const LONG: Duration = Duration::from_millis(400);
+const LONG: Duration = Duration::from_millis(350);
 
 /// How long there is nothing to do, in the workload of that: the runner ends it.
 pub const NOTHING: Duration = Duration::from_secs(30);

@@ -33,3 +33,8 @@ mod words;
 
 pub use here::passthrough;
 pub use taken::{Entry, taken_over};
+
+/// The README's programs are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
