@@ -113,8 +113,7 @@ extern "C" fn begin() {
     turn_off(text.to_bytes());
 }
 
-// SAFETY: the dynamic linker calls what is in this section before `main`, with arguments that C's convention
-// lets it ignore.
+// The dynamic linker calls what is in this section before `main`, with arguments that C's convention lets it ignore.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;

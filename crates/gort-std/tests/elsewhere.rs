@@ -163,10 +163,8 @@ fn forked_by_number() {
                     child => {
                         let mut status = 0;
                         // SAFETY: see the module.
-                        assert_eq!(
-                            unsafe { libc::waitpid(child as i32, &mut status, 0) },
-                            child as i32
-                        );
+                        let waited = unsafe { libc::waitpid(child as i32, &mut status, 0) };
+                        assert_eq!(waited, child as i32);
                         assert!(libc::WIFEXITED(status), "{status:x}");
                         assert_eq!(libc::WEXITSTATUS(status), 7);
                     }
