@@ -12,8 +12,8 @@
 
 #![allow(unsafe_code)]
 
-use crate::timers::distribution;
-use crate::{measure, procs, sized, smol_peer, tokio_peer};
+use crate::std_echo::{Client, Echo, PAGE, ask, serve};
+use crate::{measure, procs, smol_peer, std_echo, tokio_peer};
 use gort_sys::raw;
 use gort_sys::types::{DupFlags, EpollEvent, EpollFlags, EpollOp};
 use smol::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -23,74 +23,6 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Barrier};
 use std::time::{Duration, Instant};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-
-/// Round trips in all.
-const TRIPS: u64 = 100_000;
-
-/// How many connections a workload has, how often something goes there and back on each, how many bytes, and
-/// whether each is timed.
-#[derive(Clone, Copy)]
-struct Echo {
-    count: usize,
-    rounds: usize,
-    message: usize,
-    timed: bool,
-}
-
-impl Echo {
-    fn named(workload: &str) -> Option<Echo> {
-        let timed = workload.strip_prefix("latency");
-        let name = timed.or_else(|| workload.strip_prefix("echo"))?;
-        let (count, message) = name.split_once('x').unwrap_or((name, "64"));
-        let (count, message): (usize, _) = (count.parse().ok()?, message.parse().ok()?);
-        // What is large takes longer.
-        let trips = sized(TRIPS) as usize / if message > PAGE { 4 } else { 1 };
-        Some(Echo { count, rounds: (trips / count).max(2), message, timed: timed.is_some() })
-    }
-
-    /// How many rounds warm up.
-    fn warm(self) -> usize {
-        self.rounds.div_ceil(4)
-    }
-
-    fn trips(self) -> u64 {
-        (self.count * self.rounds) as u64
-    }
-
-    /// What the workload is asked for, of what all took and each took.
-    fn figure(self, nanos: f64, took: impl Iterator<Item = Vec<Duration>>) -> f64 {
-        if self.timed { distribution(took.flatten().collect()) } else { nanos }
-    }
-}
-
-/// The end of a connection that asks, and how long it took each time, if that is wanted.
-struct Client<S> {
-    stream: S,
-    took: Vec<Duration>,
-}
-
-impl<S> Client<S> {
-    fn new(stream: S) -> Client<S> {
-        Client { stream, took: Vec::new() }
-    }
-
-    /// Forgets what has been timed: there will be so many rounds.
-    fn begin(&mut self, echo: Echo, rounds: usize) {
-        self.took = Vec::with_capacity(if echo.timed { rounds } else { 0 });
-    }
-
-    /// Now, if that is wanted.
-    fn sent(echo: Echo) -> Option<Instant> {
-        echo.timed.then(Instant::now)
-    }
-
-    fn back(&mut self, sent: Option<Instant>) {
-        self.took.extend(sent.map(|sent| sent.elapsed()));
-    }
-}
-
-/// What a server reads at a time, at least.
-const PAGE: usize = 4096;
 
 /// Runs a workload on gort.
 pub(crate) fn run_gort(workload: &str) -> Option<f64> {
@@ -122,24 +54,6 @@ pub(crate) fn run_gort(workload: &str) -> Option<f64> {
         let nanos = measure(echo.trips(), || all(echo.rounds));
         echo.figure(nanos, clients.into_iter().map(|client| client.took))
     }))
-}
-
-fn serve(mut stream: impl Read + Write, echo: Echo) {
-    let mut page = vec![0; echo.message.max(PAGE)];
-    while let Ok(got @ 1..) = stream.read(&mut page) {
-        stream.write_all(&page[..got]).unwrap();
-    }
-}
-
-fn ask<S: Read + Write>(client: &mut Client<S>, echo: Echo, rounds: usize) {
-    client.begin(echo, rounds);
-    let mut message = vec![7; echo.message];
-    for _ in 0..rounds {
-        let sent = Client::<S>::sent(echo);
-        client.stream.write_all(&message).unwrap();
-        client.stream.read_exact(&mut message).unwrap();
-        client.back(sent);
-    }
 }
 
 /// Runs a workload on may.
@@ -298,32 +212,17 @@ async fn ask_smol(clients: Vec<SmolClient>, echo: Echo, rounds: usize) -> Vec<Sm
 
 /// Runs a workload on std, with a thread for each end.
 pub(crate) fn run_std(workload: &str) -> Option<f64> {
-    let echo = Echo::named(workload)?;
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let at = listener.local_addr().unwrap();
-    std::thread::spawn(move || {
-        for stream in listener.incoming() {
-            let stream = stream.unwrap();
-            stream.set_nodelay(true).unwrap();
-            std::thread::spawn(move || serve(stream, echo));
-        }
-    });
-    let connect = |_| {
-        let stream = TcpStream::connect(at).unwrap();
-        stream.set_nodelay(true).unwrap();
-        Client::new(stream)
-    };
-    let mut clients: Vec<_> = (0..echo.count).map(connect).collect();
-    let mut all = |rounds| {
-        std::thread::scope(|scope| {
-            for client in &mut clients {
-                scope.spawn(move || ask(client, echo, rounds));
-            }
-        });
-    };
-    all(echo.warm());
-    let nanos = measure(echo.trips(), || all(echo.rounds));
-    Some(echo.figure(nanos, clients.into_iter().map(|client| client.took)))
+    std_echo::run(
+        workload,
+        |work| drop(std::thread::spawn(work)),
+        |clients, ask| {
+            std::thread::scope(|scope| {
+                for client in clients {
+                    scope.spawn(move || ask(client));
+                }
+            });
+        },
+    )
 }
 
 /// Runs a workload on threads around `epoll_wait`.

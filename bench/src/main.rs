@@ -12,6 +12,7 @@ mod calls;
 mod channels;
 mod defers;
 mod echo;
+mod figures;
 mod files;
 mod futures;
 mod go;
@@ -19,6 +20,7 @@ mod locks;
 mod may_peer;
 mod parked;
 mod smol_peer;
+mod std_echo;
 mod std_peer;
 mod thread_peer;
 mod timers;
@@ -26,6 +28,7 @@ mod tokio_channels;
 mod tokio_peer;
 mod turns;
 
+pub use figures::{also, asked, distribution, measure, sized};
 use std::time::{Duration, Instant};
 
 /// How many goroutines a burst has, and how often the other workloads repeat.
@@ -56,29 +59,6 @@ const LONG: Duration = Duration::from_millis(350);
 /// How long there is nothing to do, in the workload of that: the runner ends it.
 pub const NOTHING: Duration = Duration::from_secs(30);
 
-/// A number from the environment.
-fn asked(name: &str) -> Option<u64> {
-    std::env::var(name).ok()?.parse().ok()
-}
-
-/// What is to be done in place of `full`.
-pub fn sized(full: u64) -> u64 {
-    (full / asked("BENCH_DIVISOR").unwrap_or(1)).max(10)
-}
-
-/// Runs `work`, which does `count` operations, and returns nanoseconds for each.
-pub fn measure(count: u64, mut work: impl FnMut()) -> f64 {
-    let repeat = asked("BENCH_REPEAT");
-    let count = count * repeat.unwrap_or(1);
-    let start = Instant::now();
-    (0..repeat.unwrap_or(1)).for_each(|_| work());
-    let nanos = start.elapsed().as_nanos() as f64 / count as f64;
-    if repeat.is_some() {
-        also("operations", &[count as f64]);
-    }
-    nanos
-}
-
 /// Nanoseconds for each of `full` operations, or what that is cut down to, after a tenth to warm up. No more than
 /// take [`LONG`]: who is slow has done enough by then.
 pub fn timed(full: u64, mut work: impl FnMut(u64)) -> f64 {
@@ -100,12 +80,6 @@ pub fn again(full: u64, mut work: impl FnMut(u64)) -> f64 {
     let count = sized(full);
     work(count);
     measure(count, || work(count))
-}
-
-/// Prints a further figure, or a distribution.
-pub fn also(name: &str, figures: &[f64]) {
-    let figures: Vec<_> = figures.iter().map(|figure| format!(" {figure:.1}")).collect();
-    println!("{name}{}", figures.concat());
 }
 
 /// How many workers to use.

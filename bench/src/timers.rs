@@ -1,6 +1,6 @@
 //! Timers on gort, and how late anybody's sleep is.
 
-use crate::{TIMERS, also, measure, sized};
+use crate::{TIMERS, distribution, measure, sized};
 use gort::sync::WaitGroup;
 use gort::time::{Timer, sleep};
 use gort_sys::types::ClockId;
@@ -93,19 +93,6 @@ pub(crate) fn lateness(sleep: impl Fn(Duration)) -> f64 {
 /// The same of sleeps that took so long.
 pub(crate) fn late(slept: impl Iterator<Item = Duration>) -> f64 {
     distribution(slept.map(|slept| slept.saturating_sub(SPAN)).collect())
-}
-
-/// Prints the median, what one of a thousand takes at least, and the distribution, and returns what one of a
-/// hundred takes at least, in nanoseconds.
-pub(crate) fn distribution(mut all: Vec<Duration>) -> f64 {
-    all.sort_unstable();
-    let part = |of: usize, whole: usize| {
-        all[(all.len() * of / whole).min(all.len() - 1)].as_nanos() as f64
-    };
-    also("median", &[part(50, 100)]);
-    also("thousandth", &[part(999, 1000)]);
-    also("cdf", &(0..=100).map(|percent| part(percent, 100)).collect::<Vec<_>>());
-    part(99, 100)
 }
 
 /// The same while four goroutines do not yield.

@@ -23,6 +23,7 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
+mod fds;
 mod futex;
 mod here;
 mod real;

@@ -87,7 +87,8 @@ pub fn taken_over() -> impl Iterator<Item = Entry> {
 
 /// A list for each file.
 fn all() -> impl Iterator<Item = &'static Taken> {
-    [crate::syscall::TAKEN, crate::time::TAKEN].into_iter().flatten().copied()
+    let lists = [crate::syscall::TAKEN, crate::time::TAKEN];
+    lists.into_iter().chain(crate::fds::TAKEN).flatten().copied()
 }
 
 /// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.

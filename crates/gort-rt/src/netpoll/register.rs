@@ -116,17 +116,26 @@ impl PollDesc {
     /// they do with it fails from now on (`EBADF`). The number stays taken until the caller closes it.
     /// Whether it was open.
     pub fn shut(&'static self, descriptor: impl AsFd) -> bool {
-        let first = self.evict();
+        let first = self.leave(&descriptor);
         if first && let Ok(nothing) = nothing() {
-            door::open_anywhere();
-            {
-                let _one = self.setting.lock();
-                p(self.home.get()).poller.remove(&descriptor);
-            }
-            slot::unlock();
             // SAFETY: the number goes on to be a descriptor, and the caller's: it is not dropped here.
             let number = unsafe { OwnedFd::from_raw_fd(descriptor.as_fd().as_raw_fd()) };
             let _ = raw::dup3(nothing, &mut ManuallyDrop::new(number), DupFlags::CLOEXEC);
+        }
+        first
+    }
+
+    /// Nobody waits for it any more from here on, who does is woken, and it is in no queue of events: for a
+    /// number that is about to be closed while others may use it. Whether this is the first time.
+    pub fn leave(&'static self, descriptor: impl AsFd) -> bool {
+        let first = self.evict();
+        if first {
+            door::open_anywhere();
+            {
+                let _one = self.setting.lock();
+                p(self.home.get()).poller.remove(descriptor);
+            }
+            slot::unlock();
         }
         first
     }
