@@ -250,7 +250,8 @@ fn many_accept_one_listener() {
 #[test]
 fn datagrams() {
     alike(|| {
-        let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (a, b) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         let (to, from) = (a.local_addr().unwrap(), b.local_addr().unwrap());
         let receiver = gort::go(move || {
             let mut buf = [0; 16];
