@@ -23,13 +23,22 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
+mod epoll;
 mod fds;
+mod files;
 mod futex;
 mod here;
+mod long;
+mod poll;
+mod process;
+mod pthread;
 mod real;
+mod select;
+mod signals;
 mod syscall;
 mod taken;
 mod time;
+mod watch;
 mod words;
 
 pub use here::passthrough;
