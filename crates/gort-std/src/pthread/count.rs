@@ -183,7 +183,8 @@ impl Waiting {
             if self.park(sequence) == Parked::Woken {
                 // Before the next try: see the module. SeqCst, as is `wake_next`'s load after it has let go.
                 let (key, nobody) = (self.key, 0);
-                let _ = count.woken.compare_exchange(key, nobody, Ordering::SeqCst, Ordering::Relaxed);
+                let _ =
+                    count.woken.compare_exchange(key, nobody, Ordering::SeqCst, Ordering::Relaxed);
                 // It has waited already.
                 self.place = Place::Front;
             }

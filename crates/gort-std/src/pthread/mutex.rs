@@ -51,9 +51,7 @@ pub(super) unsafe fn unlock(mutex: *mut pthread_mutex_t) -> c_int {
 /// Locks it, on a goroutine or a thread.
 pub(super) unsafe fn lock(mutex: *mut pthread_mutex_t) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe {
-        if here::parks() { lock_parking(mutex, None) } else { real_lock(mutex) }
-    }
+    unsafe { if here::parks() { lock_parking(mutex, None) } else { real_lock(mutex) } }
 }
 
 type Limit = Option<(clockid_t, *const timespec)>;
@@ -91,8 +89,9 @@ unsafe fn lock_slow(mutex: *mut pthread_mutex_t, limit: Limit) -> c_int {
     let waiting =
         Waiting { key: key(mutex), place: Place::Back, reason: WaitReason::MutexLock, until };
     // SAFETY: the caller's contract.
-    let attempt =
-        || Some(unsafe { libc::pthread_mutex_trylock(mutex) }).filter(|result| *result != libc::EBUSY);
+    let attempt = || {
+        Some(unsafe { libc::pthread_mutex_trylock(mutex) }).filter(|result| *result != libc::EBUSY)
+    };
     waiting.until_it_works(attempt).unwrap_or(libc::ETIMEDOUT)
 }
 

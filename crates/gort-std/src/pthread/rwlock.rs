@@ -97,7 +97,8 @@ unsafe fn lock_slow(lock: *mut pthread_rwlock_t, access: Access, limit: Limit) -
     };
     let waiting = Waiting { key: key(lock, access), place: Place::Back, reason, until };
     // SAFETY: the caller's contract.
-    let attempt = || Some(unsafe { try_lock(lock, access) }).filter(|result| *result != libc::EBUSY);
+    let attempt =
+        || Some(unsafe { try_lock(lock, access) }).filter(|result| *result != libc::EBUSY);
     waiting.until_it_works(attempt).unwrap_or(libc::ETIMEDOUT)
 }
 
