@@ -24,6 +24,7 @@
 //! those block the thread as before, and the runtime rescues its P.
 
 mod futex;
+mod arch;
 mod here;
 mod pthread;
 mod real;
@@ -34,3 +35,9 @@ mod words;
 
 pub use here::passthrough;
 pub use taken::{Entry, taken_over};
+
+/// What [`threads!`] has called before `main`.
+#[doc(hidden)]
+pub extern "C" fn __threads() {
+    pthread::enable();
+}
