@@ -27,6 +27,7 @@ mod epoll;
 mod fds;
 mod files;
 mod futex;
+mod arch;
 mod here;
 mod long;
 mod poll;
@@ -48,3 +49,9 @@ pub use taken::{Entry, taken_over};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// What [`threads!`] has called before `main`.
+#[doc(hidden)]
+pub extern "C" fn __threads() {
+    pthread::enable();
+}
