@@ -23,11 +23,11 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
+mod arch;
 mod epoll;
 mod fds;
 mod files;
 mod futex;
-mod arch;
 mod here;
 mod long;
 mod poll;
