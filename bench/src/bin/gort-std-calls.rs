@@ -181,7 +181,10 @@ fn rows() -> Vec<Row> {
     let mut rows = vec![
         row("`read` 1 byte of /dev/zero", vec![call(c"read", Some(SYS_read), &[zero, byte, 1])]),
         row("`write` 1 byte to /dev/null", vec![call(c"write", Some(SYS_write), &[null, byte, 1])]),
-        row("`pread` 1 byte of a file in memory", vec![call(c"pread", Some(SYS_pread64), &[memory, byte, 1, 0])]),
+        row(
+            "`pread` 1 byte of a file in memory",
+            vec![call(c"pread", Some(SYS_pread64), &[memory, byte, 1, 0])],
+        ),
         row("`fsync` of that", vec![call(c"fsync", Some(SYS_fsync), &[memory])]),
         row(
             "`write`, `read` 1 byte, pipe",
@@ -208,10 +211,19 @@ fn rows() -> Vec<Row> {
             "`recv`, nothing there, MSG_DONTWAIT",
             vec![call(c"recv", Some(SYS_recvfrom), &[one, byte, 1, MSG_DONTWAIT as usize])],
         ),
-        row("`accept4`, nobody there, O_NONBLOCK", vec![call(c"accept4", Some(SYS_accept4), &[listener, 0, 0, 0])]),
-        row("`poll`, one is ready", vec![call(c"poll", Some(SYS_poll), &[is_ready, 1, usize::MAX])]),
+        row(
+            "`accept4`, nobody there, O_NONBLOCK",
+            vec![call(c"accept4", Some(SYS_accept4), &[listener, 0, 0, 0])],
+        ),
+        row(
+            "`poll`, one is ready",
+            vec![call(c"poll", Some(SYS_poll), &[is_ready, 1, usize::MAX])],
+        ),
         row("`poll`, none is, no time", vec![call(c"poll", Some(SYS_poll), &[is_not, 1, 0])]),
-        row("`epoll_wait`, one is ready", vec![call(c"epoll_wait", Some(SYS_epoll_wait), &[queue, byte, 4, usize::MAX])]),
+        row(
+            "`epoll_wait`, one is ready",
+            vec![call(c"epoll_wait", Some(SYS_epoll_wait), &[queue, byte, 4, usize::MAX])],
+        ),
         row(
             "`open`, `close` /dev/null",
             vec![call(c"open", Some(SYS_open), &[dev_null, at(O_RDWR)])],
@@ -219,18 +231,24 @@ fn rows() -> Vec<Row> {
         row("`fcntl`, F_GETFL", vec![call(c"fcntl", Some(SYS_fcntl), &[one, at(F_GETFL)])]),
         row("`waitpid`, no child", vec![call(c"waitpid", Some(SYS_wait4), &[usize::MAX, 0, 0])]),
         row("`sched_yield`", vec![call(c"sched_yield", Some(SYS_sched_yield), &[])]),
-        row("`pthread_mutex_lock`, `_unlock`", vec![
-            call(c"pthread_mutex_lock", None, &[mutex]),
-            call(c"pthread_mutex_unlock", None, &[mutex]),
-        ]),
-        row("`pthread_rwlock_rdlock`, `_unlock`", vec![
-            call(c"pthread_rwlock_rdlock", None, &[lock]),
-            call(c"pthread_rwlock_unlock", None, &[lock]),
-        ]),
-        row("`sem_post`, `sem_wait`", vec![
-            call(c"sem_post", None, &[semaphore]),
-            call(c"sem_wait", None, &[semaphore]),
-        ]),
+        row(
+            "`pthread_mutex_lock`, `_unlock`",
+            vec![
+                call(c"pthread_mutex_lock", None, &[mutex]),
+                call(c"pthread_mutex_unlock", None, &[mutex]),
+            ],
+        ),
+        row(
+            "`pthread_rwlock_rdlock`, `_unlock`",
+            vec![
+                call(c"pthread_rwlock_rdlock", None, &[lock]),
+                call(c"pthread_rwlock_unlock", None, &[lock]),
+            ],
+        ),
+        row(
+            "`sem_post`, `sem_wait`",
+            vec![call(c"sem_post", None, &[semaphore]), call(c"sem_wait", None, &[semaphore])],
+        ),
     ];
     let _ = (zeros, bare_futex(0, 0), futex(FUTEX_WAKE, 1));
     rows.retain(|row| row.name != "`open`, `close` /dev/null");
@@ -269,7 +287,9 @@ fn main() {
     for _ in 0..PROGRAMS {
         let (threads, goroutines) = (program("thread"), program("goroutine"));
         for ((least, thread), goroutine) in least.iter_mut().zip(threads).zip(goroutines) {
-            for (least, now) in least.iter_mut().zip([thread[0], thread[1], thread[2], goroutine[2]]) {
+            for (least, now) in
+                least.iter_mut().zip([thread[0], thread[1], thread[2], goroutine[2]])
+            {
                 *least = least.min(now);
             }
         }
@@ -277,7 +297,11 @@ fn main() {
     println!("| Calls | kernel | libc | gort-std, thread | gort-std, goroutine |");
     println!("|-|-|-|-|-|");
     for (row, [kernel, libc, thread, goroutine]) in rows.iter().zip(least) {
-        let kernel = if row.calls.iter().all(|call| call.number.is_some()) { format!("{kernel:.0}") } else { "–".into() };
+        let kernel = if row.calls.iter().all(|call| call.number.is_some()) {
+            format!("{kernel:.0}")
+        } else {
+            "–".into()
+        };
         println!("| {} | {kernel} | {libc:.0} | {thread:.0} | {goroutine:.0} |", row.name);
     }
 }

@@ -27,6 +27,9 @@ use std::os::fd::RawFd;
 /// What `sendfile` sends at a time: what a socket that has room at all mostly has room for.
 const PART: usize = 64 << 10;
 
+/// What the kernel moves at most.
+const MOST: usize = 0x7fff_f000;
+
 /// Whether the user does not want to wait; what is no descriptor does not either.
 pub(crate) fn is_nonblocking(fd: RawFd) -> bool {
     // SAFETY: only asks.
@@ -94,8 +97,9 @@ unsafe fn splice_when_ready(words: [usize; 6]) -> usize {
 unsafe fn send_when_ready(to: c_int, from: c_int, at: usize, count: size_t) -> usize {
     // SAFETY: the caller's contract.
     let send = |count| unsafe { announced(nr::SENDFILE, [to as usize, from as usize, at, count]) };
-    // What is refused is refused at once.
-    let refused = send(0);
+    // What is refused is refused at once: a count too.
+    let refused = send(if count > isize::MAX as usize { count } else { 0 });
+    let count = count.min(MOST);
     let mut sent = 0;
     while refused == 0 && sent < count {
         let mut part = (count - sent).min(PART);

@@ -29,6 +29,11 @@ pub(crate) fn parks() -> bool {
     gort_rt::may_park().is_some() && ASIDE.get() == 0
 }
 
+/// Whether calls go straight to the kernel here.
+pub(crate) fn is_aside() -> bool {
+    ASIDE.get() != 0
+}
+
 /// Whether this is a signal's handler, as far as is known.
 #[inline(always)]
 pub(crate) fn in_handler() -> bool {

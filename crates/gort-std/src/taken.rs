@@ -105,8 +105,12 @@ fn all() -> impl Iterator<Item = &'static Taken> {
     .copied()
 }
 
-/// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.
+/// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them. `threads` makes
+/// threads goroutines.
 fn turn_off(text: &[u8]) {
+    if text.split(|byte| *byte == b',').any(|part| part == b"threads") {
+        crate::pthread::enable();
+    }
     for taken in all() {
         let named = |part: &[u8]| part.strip_prefix(b"-") == Some(taken.name.as_bytes());
         if text == b"off" || text.split(|byte| *byte == b',').any(named) {
@@ -128,8 +132,7 @@ extern "C" fn begin() {
     turn_off(text.to_bytes());
 }
 
-// SAFETY: the dynamic linker calls what is in this section before `main`, with arguments that C's convention
-// lets it ignore.
+// The dynamic linker calls what is in this section before `main`, with arguments that C's convention lets it ignore.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;
@@ -159,10 +162,11 @@ macro_rules! take_over {
             /// That of libc's function.
             #[unsafe(no_mangle)]
             pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) -> $ret {
-                if !$crate::here::takes(&entries::$name) {
-                    return $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? };
+                if $crate::here::takes(&entries::$name) {
+                    $body
+                } else {
+                    $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? }
                 }
-                $body
             }
         )*
     };

@@ -27,17 +27,21 @@ mod clock;
 mod cond;
 mod count;
 mod courier;
+mod create;
 mod join;
 mod layout;
 mod mutex;
 mod once;
+mod record;
 mod rwlock;
 mod sem;
+
+pub(crate) use create::enable;
 
 use crate::taken::Taken;
 
 /// What the files here take over.
-pub(crate) static TAKEN: [&[&Taken]; 7] = [
+pub(crate) static TAKEN: [&[&Taken]; 8] = [
     mutex::TAKEN,
     cond::TAKEN,
     rwlock::TAKEN,
@@ -45,6 +49,7 @@ pub(crate) static TAKEN: [&[&Taken]; 7] = [
     barrier::TAKEN,
     once::TAKEN,
     join::TAKEN,
+    create::TAKEN,
 ];
 
 /// Before `main`, when there is one thread.
