@@ -23,13 +23,23 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
+mod arch;
+mod epoll;
 mod fds;
+mod files;
 mod futex;
 mod here;
+mod long;
+mod poll;
+mod process;
+mod pthread;
 mod real;
+mod select;
+mod signals;
 mod syscall;
 mod taken;
 mod time;
+mod watch;
 mod words;
 
 pub use here::passthrough;
@@ -39,3 +49,9 @@ pub use taken::{Entry, taken_over};
 #[cfg(doctest)]
 #[doc = include_str!("../../../README.md")]
 struct Readme;
+
+/// What [`threads!`] has called before `main`.
+#[doc(hidden)]
+pub extern "C" fn __threads() {
+    pthread::enable();
+}

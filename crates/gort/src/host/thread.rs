@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use gort_sys::Errno;
+use gort_sys::context::slot;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -29,6 +30,15 @@ pub(crate) fn set_stack_size(bytes: usize) {
 struct Start {
     entry: unsafe extern "C" fn(usize),
     arg: usize,
+}
+
+/// Does `work`, which starts a thread that has to be one: with `locks` raised, as [`start`] is called. Whoever makes
+/// goroutines of threads leaves alone what is started inside the runtime.
+pub(crate) fn real_threads<R>(work: impl FnOnce() -> R) -> R {
+    slot::lock();
+    let result = work();
+    slot::unlock();
+    result
 }
 
 /// Starts a detached thread that calls `entry(arg)`. Allocates from libc only, and leaves `errno` as it
