@@ -12,7 +12,7 @@ use std::time::Duration;
 use support::{all, calls, matrix, on_few_threads};
 
 /// With a thousand under each GOMAXPROCS, and with ten thousand on few threads under 2.
-fn with_many(label: &'static str, test: fn(usize)) {
+fn with_many(label: &'static str, test: impl Fn(usize) + Sync) {
     if !support::is_child() {
         matrix(|_| test(1_000));
         assert_ne!(calls("syscall"), 0, "nobody has waited at a futex");
