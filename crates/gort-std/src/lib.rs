@@ -23,8 +23,8 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
-mod futex;
 mod arch;
+mod futex;
 mod here;
 mod pthread;
 mod real;

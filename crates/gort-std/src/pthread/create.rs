@@ -105,7 +105,9 @@ unsafe fn wanted(attr: *const pthread_attr_t) -> Option<Wanted> {
     // SAFETY: the caller's contract; the default is initialised before it is looked at, and destroyed.
     unsafe {
         if attr.is_null() {
-            if real!(pthread_getattr_default_np(default.as_mut_ptr()): fn(*mut pthread_attr_t) -> c_int) != 0 {
+            if real!(pthread_getattr_default_np(default.as_mut_ptr()): fn(*mut pthread_attr_t) -> c_int)
+                != 0
+            {
                 return None;
             }
             libc::pthread_attr_getstacksize(default.as_ptr(), &mut stack);
@@ -122,7 +124,8 @@ unsafe fn wanted(attr: *const pthread_attr_t) -> Option<Wanted> {
             // Where no stack has been given, its upper end is 0.
             let own_stack = at.addr().wrapping_add(size) != 0;
             // libc says that there is none by -1.
-            let masked = real!(pthread_attr_getsigmask_np(attr, mask.as_mut_ptr()): fn(*const pthread_attr_t, *mut libc::sigset_t) -> c_int) == 0;
+            let masked = real!(pthread_attr_getsigmask_np(attr, mask.as_mut_ptr()): fn(*const pthread_attr_t, *mut libc::sigset_t) -> c_int)
+                == 0;
             let plain = !own_stack
                 && !masked
                 && inherit == libc::PTHREAD_INHERIT_SCHED
@@ -237,12 +240,8 @@ fn wait_for(
             count::arm();
             let key = record.thread() as usize | 2;
             let waker = Waker::from(Arc::new(Bell(key)));
-            let waiting = Waiting {
-                key,
-                place: Place::Back,
-                reason: WaitReason::Join,
-                until: Some(until),
-            };
+            let waiting =
+                Waiting { key, place: Place::Back, reason: WaitReason::Join, until: Some(until) };
             let ended = waiting.until_it_works(|| {
                 match Pin::new(&mut handle).poll(&mut Context::from_waker(&waker)) {
                     Poll::Ready(ended) => Some(ended),
