@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{is_nonblocking, table, wait};
+use super::{is_nonblocking, room, table, wait};
 use crate::taken::take_over;
 use crate::words::{Word, announced, answer, blocking, give, kernel};
 use gort_sys::types::IntOption;
@@ -33,15 +33,17 @@ unsafe fn accept_one(
     flags: c_int,
 ) -> Result<usize, Errno> {
     let words = [fd as usize, addr.word(), len.word(), flags as usize];
-    // SAFETY: the caller's contract. Announced: somebody else may take the connection first.
-    let accepted = wait::read(fd, 0, 0, |_, waits| unsafe {
+    // SAFETY: the caller's contract.
+    let accepted = wait::accept(fd, |_, waits| unsafe {
         if waits {
             blocking(nr::ACCEPT4, words)
         } else {
-            wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words))
+            // A thread, or another process, may take it first; then the thread waits for the next.
+            wait::if_ready(fd, libc::POLLIN, || kernel(nr::ACCEPT4, words))
         }
     })?;
     table::accepted(accepted as c_int);
+    room::see_to(accepted as c_int);
     Ok(accepted)
 }
 
@@ -101,9 +103,12 @@ take_over! {
         // SAFETY: no memory.
         answer(arrived(unsafe { kernel(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) }))
     } => {
-        // It may load a module.
         // SAFETY: no memory.
-        answer(arrived(unsafe { announced(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) }))
+        let made = arrived(unsafe { kernel(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) });
+        if let Ok(fd) = Errno::from_ret(made) {
+            room::see_to(fd as c_int);
+        }
+        answer(made)
     }
 
     /// Two new numbers.
@@ -143,7 +148,7 @@ take_over! {
     /// Who waits to receive, or to send, is woken.
     fn shutdown(fd: c_int, how: c_int) -> c_int = SHUTDOWN => {
         // SAFETY: no memory.
-        answer(unsafe { announced(nr::SHUTDOWN, [fd.word(), how.word()]) })
+        answer(unsafe { kernel(nr::SHUTDOWN, [fd.word(), how.word()]) })
     }
 
     /// Timeouts are for goroutines, too.
@@ -154,7 +159,7 @@ take_over! {
     } => {
         let words = [fd.word(), level.word(), name.word(), value.word(), len.word()];
         // SAFETY: the caller's contract.
-        answer(set(fd, level, name, unsafe { announced(nr::SETSOCKOPT, words) }))
+        answer(set(fd, level, name, unsafe { kernel(nr::SETSOCKOPT, words) }))
     }
 }
 
