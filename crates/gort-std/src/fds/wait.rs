@@ -8,7 +8,7 @@
 
 use super::record::Record;
 use super::table::{self, borrow};
-use super::{flags, poll_now, ready_now};
+use super::{flags, is_nonblocking, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
 use gort_rt::timer::NEVER;
 use gort_sys::types::TimeOption;
@@ -122,6 +122,18 @@ pub(super) fn read(
         Step::Over(result) => result,
         _ => operation.wait(&mut call),
     }
+}
+
+/// Accepts: only the party with the lock tries, for the kernel has no such call that does not wait.
+pub(super) fn accept(fd: c_int, mut call: impl Call) -> Result<usize, Errno> {
+    let mut operation =
+        Operation { fd, of: Direction::Read, enough: 0, most: 0, done: 0, until: None };
+    if let Some(record) = table::find(fd)
+        && record.locks[0].try_lock()
+    {
+        return operation.run(&record, &mut call);
+    }
+    if is_nonblocking(fd)? { Errno::from_ret(call(0, false)) } else { operation.wait(&mut call) }
 }
 
 /// Writes, or connects.
