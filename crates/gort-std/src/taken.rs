@@ -121,6 +121,7 @@ fn turn_off(text: &[u8]) {
 
 /// Before `main`, when there is one thread.
 extern "C" fn begin() {
+    crate::fds::room::begin();
     // SAFETY: nobody changes the environment yet.
     let text = unsafe {
         let value = libc::getenv(c"GORT_STD".as_ptr());

@@ -79,6 +79,7 @@
 #![allow(unsafe_code)]
 
 pub(crate) mod record;
+pub(crate) mod room;
 pub(crate) mod table;
 pub(crate) mod wait;
 

@@ -75,9 +75,15 @@ take_over! {
         // SAFETY: the caller's contract.
         answer(unsafe { kernel(nr::CLOSE, [fd.word()]) })
     } => {
-        let _closing = table::closing(fd);
+        let closing = table::closing(fd);
         // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::CLOSE, [fd.word()]) })
+        answer(unsafe {
+            if closing.had_record() {
+                kernel(nr::CLOSE, [fd.word()])
+            } else {
+                announced(nr::CLOSE, [fd.word()])
+            }
+        })
     }
 
     /// Who waits for them is woken.
@@ -134,7 +140,13 @@ take_over! {
 
     /// Announced to the scheduler.
     fn ioctl(fd: c_int, request: c_ulong, arg: usize) -> c_int = IOCTL => {
+        let words = [fd.word(), request.word(), arg];
         // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::IOCTL, [fd.word(), request.word(), arg]) })
+        answer(unsafe {
+            match request {
+                libc::FIONBIO | libc::FIONREAD => kernel(nr::IOCTL, words),
+                _ => announced(nr::IOCTL, words),
+            }
+        })
     }
 }

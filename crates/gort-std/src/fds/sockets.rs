@@ -6,7 +6,7 @@
 
 #![allow(unsafe_code)]
 
-use super::{is_nonblocking, table, wait};
+use super::{is_nonblocking, room, table, wait};
 use crate::taken::take_over;
 use crate::words::{Word, announced, answer, blocking, give, kernel};
 use gort_sys::types::{FlagOption, IntOption};
@@ -37,21 +37,23 @@ unsafe fn accept_one(
     let descriptor = unsafe { table::borrow(fd) };
     let listens = || raw::socket_int(descriptor, FlagOption::ACCEPTCONN.into()) == Ok(1);
     let flags_are_known = flags & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == 0;
-    // SAFETY: the caller's contract. Announced: somebody else may take the connection first.
-    let accepted = wait::read(fd, 0, 0, |_, waits| unsafe {
+    // SAFETY: the caller's contract.
+    let accepted = wait::accept(fd, |_, waits| unsafe {
         if waits {
-            blocking(nr::ACCEPT4, words)
-        } else {
-            match wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words)) {
-                // An error is nothing to wait for.
-                wait if wait == wait::would_wait() && !(flags_are_known && listens()) => {
-                    kernel(nr::ACCEPT4, words)
-                }
-                answer => answer,
+            return blocking(nr::ACCEPT4, words);
+        }
+        // A thread, or another process, may take it first; then the thread waits for the next.
+        match wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words)) {
+            // An error is nothing to wait for.
+            wait if wait == wait::would_wait() && !(flags_are_known && listens()) => {
+                kernel(nr::ACCEPT4, words)
             }
+            answer => answer,
+        }
         }
     })?;
     table::accepted(accepted as c_int);
+    room::see_to(accepted as c_int);
     Ok(accepted)
 }
 
@@ -111,9 +113,12 @@ take_over! {
         // SAFETY: no memory.
         answer(arrived(unsafe { kernel(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) }))
     } => {
-        // It may load a module.
         // SAFETY: no memory.
-        answer(arrived(unsafe { announced(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) }))
+        let made = arrived(unsafe { kernel(nr::SOCKET, [domain.word(), kind.word(), protocol.word()]) });
+        if let Ok(fd) = Errno::from_ret(made) {
+            room::see_to(fd as c_int);
+        }
+        answer(made)
     }
 
     /// Two new numbers.
@@ -153,7 +158,7 @@ take_over! {
     /// Who waits to receive, or to send, is woken.
     fn shutdown(fd: c_int, how: c_int) -> c_int = SHUTDOWN => {
         // SAFETY: no memory.
-        answer(unsafe { announced(nr::SHUTDOWN, [fd.word(), how.word()]) })
+        answer(unsafe { kernel(nr::SHUTDOWN, [fd.word(), how.word()]) })
     }
 
     /// Timeouts are for goroutines, too.
@@ -164,7 +169,7 @@ take_over! {
     } => {
         let words = [fd.word(), level.word(), name.word(), value.word(), len.word()];
         // SAFETY: the caller's contract.
-        answer(set(fd, level, name, unsafe { announced(nr::SETSOCKOPT, words) }))
+        answer(set(fd, level, name, unsafe { kernel(nr::SETSOCKOPT, words) }))
     }
 }
 

@@ -206,11 +206,12 @@ impl Entry {
     }
 
     /// The number's next file is another. Not in a child, whose numbers these are not.
-    fn forget(&self, fd: c_int) {
+    /// Whether it had a record.
+    fn forget(&self, fd: c_int) -> bool {
         let mut word = self.word.load(Ordering::SeqCst);
         loop {
             if word & ADDRESS != 0 && raw::getpid().0 != OWNER.load(Ordering::Relaxed) {
-                return;
+                return false;
             }
             // Not only where there is something to forget: somebody may be about to register.
             let next = (word & !(FORGOTTEN - 1)).wrapping_add(FORGOTTEN);
@@ -219,13 +220,15 @@ impl Entry {
                 Err(now) => word = now,
             }
         }
-        if let Some(record) = Entry::record_of(word)
+        let record = Entry::record_of(word);
+        if let Some(record) = record
             && !here::in_handler()
             && slot::locks() == 0
         {
             // SAFETY: for this call.
             record.end(unsafe { borrow(fd) });
         }
+        record.is_some()
     }
 }
 
@@ -277,11 +280,21 @@ pub(crate) fn is_polled(fd: c_int) {
 
 /// Somebody closes the number, until this is dropped: its record is forgotten, and nobody registers another.
 #[derive(Debug)]
-pub(crate) struct Closing(Option<&'static Entry>);
+pub(crate) struct Closing {
+    entry: Option<&'static Entry>,
+    had_record: bool,
+}
+
+impl Closing {
+    /// Whether somebody has waited for it: it is nothing that takes long to be closed.
+    pub(crate) fn had_record(&self) -> bool {
+        self.had_record
+    }
+}
 
 impl Drop for Closing {
     fn drop(&mut self) {
-        if let Some(entry) = self.0 {
+        if let Some(entry) = self.entry {
             entry.busy.fetch_sub(CLOSING, Ordering::SeqCst);
         }
     }
@@ -291,11 +304,11 @@ impl Drop for Closing {
 #[inline]
 pub(crate) fn closing(fd: c_int) -> Closing {
     let entry = entry(fd);
-    if let Some(entry) = entry {
+    let had_record = entry.is_some_and(|entry| {
         entry.busy.fetch_add(CLOSING, Ordering::SeqCst);
-        entry.forget(fd);
-    }
-    Closing(entry)
+        entry.forget(fd)
+    });
+    Closing { entry, had_record }
 }
 
 /// A number that is new: what is known of it is another file's.

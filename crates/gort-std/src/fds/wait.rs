@@ -124,6 +124,18 @@ pub(super) fn read(
     }
 }
 
+/// Accepts: only the party with the lock tries, for the kernel has no such call that does not wait.
+pub(super) fn accept(fd: c_int, mut call: impl Call) -> Result<usize, Errno> {
+    let mut operation =
+        Operation { fd, of: Direction::Read, enough: 0, most: 0, done: 0, until: None };
+    if let Some(record) = table::find(fd)
+        && record.locks[0].try_lock()
+    {
+        return operation.run(&record, &mut call);
+    }
+    if is_nonblocking(fd)? { Errno::from_ret(call(0, false)) } else { operation.wait(&mut call) }
+}
+
 /// Writes, or connects.
 #[inline]
 pub(super) fn write(fd: c_int, enough: usize, mut call: impl Call) -> Result<usize, Errno> {
