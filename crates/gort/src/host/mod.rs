@@ -56,7 +56,11 @@ pub(crate) fn start() -> io::Result<&'static Host> {
     attr::install(|thread| {
         // Of itself only.
         // SAFETY: no conditions.
-        if thread == unsafe { libc::pthread_self() } as usize { gort_rt::stack_here() } else { None }
+        if thread == unsafe { libc::pthread_self() } as usize {
+            gort_rt::stack_here()
+        } else {
+            None
+        }
     });
     // SAFETY: `m_thread_pointer` reads the goroutine's slot and its M, which are always there.
     unsafe {
