@@ -59,8 +59,11 @@ pub fn with_env<F: FnOnce()>(label: &'static str, env: &[(&'static str, &str)], 
     let child = Child::new(label, test);
     let child = env.iter().fold(child, |child, (key, value)| child.env(key, value));
     let output = child.run();
-    let err = stderr(&output);
-    assert!(output.status.success(), "{:?} {}{err}", output.status, stdout(&output));
+    if !is_child() {
+        let (out, err) = (stdout(&output), stderr(&output));
+        assert!(output.status.success(), "{:?} {out}{err}", output.status);
+        assert!(out.contains("running 1 test\n"), "it has not been found: {out}");
+    }
 }
 
 /// How often goroutines have called a function that is taken over.

@@ -296,9 +296,9 @@ impl<F: FnOnce()> Child<F> {
             // Another child of this test function, further down.
             return Output { status: Default::default(), stdout: Vec::new(), stderr: Vec::new() };
         }
-        // `program::test::{{closure}}`, maybe within `<>` of what has been given that.
-        let test = std::any::type_name::<F>().rsplit('<').next().unwrap_or_default();
-        let test = test.split("::").nth(1).unwrap_or_default();
+        // `program::test::{{closure}}`, maybe within `program::helper<...>::{{closure}}`.
+        let closure = std::any::type_name::<F>().rsplit('<').next().unwrap_or_default();
+        let test = closure.split("::").nth(1).unwrap_or_default();
         let mut command = Command::new(std::env::current_exe().expect("the program has a path"));
         for key in [
             "GOMAXPROCS",
@@ -310,15 +310,13 @@ impl<F: FnOnce()> Child<F> {
         ] {
             command.env_remove(key);
         }
-        let output = command
+        command
             .args([test, "--exact", "--nocapture", "--test-threads=1", "--include-ignored"])
             .env(CHILD, self.label)
             .envs(self.env)
             .stdin(Stdio::null())
             .output()
-            .expect("the program can be run again");
-        assert!(stdout(&output).contains("\nrunning 1 test\n"), "there is no test called {test}");
-        output
+            .expect("the program can be run again")
     }
 }
 
