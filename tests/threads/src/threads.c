@@ -41,12 +41,14 @@ int create_and_join(void)
     return 0;
 }
 
-static __attribute__((noinline)) void deep(int depth)
+static void deep(int depth)
 {
-    volatile char room[200] = {0};
-    if (depth == 0)
+    volatile char room[200];
+    room[0] = (char)depth;
+    if (room[0] == 0)
         pthread_exit((void *)0x1234);
-    deep(depth - 1);
+    if (depth > 0)
+        deep(depth - 1);
     room[0] = 1;
 }
 
@@ -196,7 +198,6 @@ int attributes(void)
     CHECK(pthread_attr_setstack(&attr, stack, sizeof stack) == 0);
     CHECK(pthread_create(&thread, &attr, uses_stack, (void *)(intptr_t)131072) == 0);
     CHECK(pthread_join(thread, &value) == 0 && value == NULL);
-    CHECK(stack[sizeof stack - 40000] != 0 || 1);
     CHECK(pthread_attr_destroy(&attr) == 0);
     cpu_set_t cpus;
     CHECK(sched_getaffinity(0, sizeof cpus, &cpus) == 0);
@@ -292,7 +293,7 @@ int timed_joins(void)
     void *value = NULL;
     struct timespec soon;
     pthread_mutex_lock(&mutex);
-    CHECK(pthread_create(&thread, NULL, waits, &thread) == 0);
+    CHECK(pthread_create(&thread, NULL, waits, &mutex) == 0);
     CHECK(pthread_tryjoin_np(thread, &value) == EBUSY);
     clock_gettime(CLOCK_REALTIME, &soon);
     soon.tv_nsec += 5000000;
@@ -302,7 +303,7 @@ int timed_joins(void)
     CHECK(value == NULL);
     pthread_mutex_unlock(&mutex);
     soon.tv_sec += 100;
-    CHECK(pthread_timedjoin_np(thread, &value, &soon) == 0 && value == &thread);
+    CHECK(pthread_timedjoin_np(thread, &value, &soon) == 0 && value == &mutex);
     CHECK(pthread_create(&thread, NULL, waits, NULL) == 0);
     int result;
     while ((result = pthread_tryjoin_np(thread, NULL)) == EBUSY)
@@ -342,7 +343,7 @@ int refusals(void)
     return 0;
 }
 
-#define ROUNDS 200
+#define ROUNDS 20
 
 static int turns;
 

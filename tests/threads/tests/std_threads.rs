@@ -14,6 +14,8 @@ use std::time::Duration;
 
 /// Under each GOMAXPROCS, on a goroutine and on the calling thread.
 fn everywhere(test: impl Fn() + Sync) {
+    // The watchdog's thread is a goroutine here.
+    gort_sys::raw::alarm(120);
     support::everywhere(test);
 }
 

@@ -50,7 +50,6 @@ unsafe fn accept_one(
             }
             answer => answer,
         }
-        }
     })?;
     table::accepted(accepted as c_int);
     room::see_to(accepted as c_int);

@@ -32,8 +32,8 @@ struct Start {
     arg: usize,
 }
 
-/// Does `work`, which starts a thread that has to be one: with `locks` raised, as [`start`] is called. Whoever makes
-/// goroutines of threads leaves alone what is started inside the runtime.
+/// Does `work`, which starts a thread that has to be one: with `locks` raised. Whoever makes goroutines of threads
+/// leaves alone what is started inside the runtime.
 pub(crate) fn real_threads<R>(work: impl FnOnce() -> R) -> R {
     slot::lock();
     let result = work();
@@ -63,7 +63,7 @@ pub(super) unsafe fn start(entry: unsafe extern "C" fn(usize), arg: usize) -> Re
         libc::pthread_attr_setdetachstate(&mut attr, libc::PTHREAD_CREATE_DETACHED);
         let mut id = 0;
         let before = *libc::__errno_location();
-        let errno = libc::pthread_create(&mut id, &attr, main, start.cast());
+        let errno = real_threads(|| libc::pthread_create(&mut id, &attr, main, start.cast()));
         *libc::__errno_location() = before;
         libc::pthread_attr_destroy(&mut attr);
         if errno != 0 {
