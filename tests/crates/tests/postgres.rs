@@ -41,7 +41,9 @@ fn use_it(addr: SocketAddr) {
 
 /// Prepared statements, transactions and rows, which the page does not have.
 fn use_all_of_it(addr: SocketAddr) {
-    connect(addr).batch_execute("CREATE TABLE counts (n BIGINT); INSERT INTO counts VALUES (0)").unwrap();
+    connect(addr)
+        .batch_execute("CREATE TABLE counts (n BIGINT); INSERT INTO counts VALUES (0)")
+        .unwrap();
     all(CLIENTS, |_| {
         let mut client = connect(addr);
         let mut transaction = client.transaction().unwrap();
@@ -182,7 +184,8 @@ fn serve(mut stream: BufReader<TcpStream>) {
             std::thread::sleep(Duration::from_millis(100));
         }
         // One column, of type text.
-        let column: &[&[u8]] = &[&[0, 1], b"value\0", &[0; 6], &[0, 0, 0, 25], &[255; 2], &[255; 4], &[0; 2]];
+        let column: &[&[u8]] =
+            &[&[0, 1], b"value\0", &[0; 6], &[0, 0, 0, 25], &[255; 2], &[255; 4], &[0; 2]];
         let length = (value.len() as u32).to_be_bytes();
         let answer = [
             message(b'T', column),

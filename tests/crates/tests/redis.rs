@@ -77,7 +77,9 @@ fn debians_server() {
     match redis_server() {
         Some((_server, addr)) => few_threads(0, || use_it(addr)),
         None => {
-            println!("no redis-server on the path, and none that REDIS_SERVER names: the other test's only");
+            println!(
+                "no redis-server on the path, and none that REDIS_SERVER names: the other test's only"
+            );
             let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
             few_threads(0, || {
                 let client = redis::Client::open(format!("redis://{nobody}/")).unwrap();

@@ -34,7 +34,9 @@ fn writers_wait_for_each_other() {
     let path = dir.0.join("db");
     few_threads(0, || {
         let first = open(&path);
-        first.execute_batch("CREATE TABLE counts (n INTEGER); INSERT INTO counts VALUES (0);").unwrap();
+        first
+            .execute_batch("CREATE TABLE counts (n INTEGER); INSERT INTO counts VALUES (0);")
+            .unwrap();
         // All find it locked.
         first.execute_batch("BEGIN IMMEDIATE").unwrap();
         let together = Barrier::new(WRITERS + 1);
@@ -47,8 +49,9 @@ fn writers_wait_for_each_other() {
                         let transaction = connection
                             .transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)
                             .unwrap();
-                        let n: i64 =
-                            transaction.query_row("SELECT n FROM counts", [], |row| row.get(0)).unwrap();
+                        let n: i64 = transaction
+                            .query_row("SELECT n FROM counts", [], |row| row.get(0))
+                            .unwrap();
                         transaction.execute("UPDATE counts SET n = ?1", [n + 1]).unwrap();
                         transaction.commit().unwrap();
                     }

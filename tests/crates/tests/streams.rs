@@ -5,7 +5,9 @@ mod support;
 use lettre::{SmtpTransport, Transport};
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned};
+use rustls::{
+    ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection, StreamOwned,
+};
 use std::io::{self, Read, Write};
 use std::net::TcpStream;
 use std::sync::{Arc, Barrier, Mutex};
@@ -140,10 +142,15 @@ fn lettre_sends() {
             let post = SmtpTransport::builder_dangerous("127.0.0.1").port(addr.port()).build();
             assert!(post.send(&letter).unwrap().is_positive());
         });
-        let mut subjects: Vec<_> = letters.lock().unwrap().iter().map(|letter| {
-            let subject = letter.lines().find_map(|line| line.strip_prefix("Subject: Letter "));
-            subject.unwrap().parse::<usize>().unwrap()
-        }).collect();
+        let mut subjects: Vec<_> = letters
+            .lock()
+            .unwrap()
+            .iter()
+            .map(|letter| {
+                let subject = letter.lines().find_map(|line| line.strip_prefix("Subject: Letter "));
+                subject.unwrap().parse::<usize>().unwrap()
+            })
+            .collect();
         subjects.sort_unstable();
         assert!(subjects.into_iter().eq(0..LETTERS));
     });

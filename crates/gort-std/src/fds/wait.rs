@@ -8,7 +8,7 @@
 
 use super::record::Record;
 use super::table::{self, borrow};
-use super::{flags, poll_now, ready_now};
+use super::{flags, is_nonblocking, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
 use gort_rt::timer::NEVER;
 use gort_sys::types::TimeOption;
