@@ -248,31 +248,73 @@ fn a_condition_wakes_threads_and_goroutines() {
             Shared::new(libc::PTHREAD_COND_INITIALIZER),
         );
         // A queue with four places, of which only the length matters.
-        let (length, taken) = (Shared::new(0), AtomicUsize::new(0));
+        let (length, taken) = (AtomicU32::new(0), AtomicUsize::new(0));
+        let add = |number: u32| {
+            length.store(length.load(Ordering::Relaxed).wrapping_add(number), Ordering::Relaxed);
+        };
         mixed(procs, 40, 4, |i| {
             for _ in 0..200 {
                 assert_eq!(c!(pthread_mutex_lock(mutex.at())), 0);
-                // SAFETY: under the mutex.
-                let length = unsafe { &mut *length.at() };
                 if i % 2 == 0 {
-                    while *length == 4 {
+                    while length.load(Ordering::Relaxed) == 4 {
                         assert_eq!(c!(pthread_cond_wait(empty.at(), mutex.at())), 0);
                     }
-                    *length += 1;
+                    add(1);
                     assert_eq!(c!(pthread_cond_signal(full.at())), 0);
                 } else {
-                    while *length == 0 {
+                    while length.load(Ordering::Relaxed) == 0 {
                         assert_eq!(c!(pthread_cond_wait(full.at(), mutex.at())), 0);
                     }
-                    *length -= 1;
+                    add(u32::MAX);
                     taken.fetch_add(1, Ordering::Relaxed);
                     assert_eq!(c!(pthread_cond_signal(empty.at())), 0);
                 }
                 assert_eq!(c!(pthread_mutex_unlock(mutex.at())), 0);
             }
         });
-        assert_eq!((taken.into_inner(), length.0.into_inner()), (22 * 200, 0));
+        assert_eq!((taken.into_inner(), length.into_inner()), (22 * 200, 0));
     }
+}
+
+#[test]
+fn a_thread_that_has_waited_in_libc_since_before_is_woken_and_its_mutex_excludes() {
+    let output = support::Child::new("before", || {
+        let mutex = Shared::new(libc::PTHREAD_MUTEX_INITIALIZER);
+        let cond = Shared::new(libc::PTHREAD_COND_INITIALIZER);
+        let (go, inside) = (AtomicU32::new(0), AtomicU32::new(0));
+        std::thread::scope(|s| {
+            s.spawn(|| {
+                c!(pthread_mutex_lock(mutex.at()));
+                go.store(1, Ordering::Relaxed);
+                while go.load(Ordering::Relaxed) != 2 {
+                    c!(pthread_cond_wait(cond.at(), mutex.at()));
+                }
+                assert_eq!(inside.load(Ordering::Relaxed), 0);
+                c!(pthread_mutex_unlock(mutex.at()));
+            });
+            while go.load(Ordering::Relaxed) == 0 {
+                std::thread::yield_now();
+            }
+            // It waits: it has let go of the mutex.
+            c!(pthread_mutex_lock(mutex.at()));
+            c!(pthread_mutex_unlock(mutex.at()));
+            gort::run(|| {
+                all(20, |i| {
+                    c!(pthread_mutex_lock(mutex.at()));
+                    assert_eq!(inside.fetch_add(1, Ordering::Relaxed), 0);
+                    gort::gosched();
+                    inside.fetch_sub(1, Ordering::Relaxed);
+                    if i == 10 {
+                        go.store(2, Ordering::Relaxed);
+                        c!(pthread_cond_signal(cond.at()));
+                    }
+                    c!(pthread_mutex_unlock(mutex.at()));
+                });
+            });
+        });
+    });
+    let output = output.run();
+    assert!(output.status.success(), "{}", support::stderr(&output));
 }
 
 #[test]

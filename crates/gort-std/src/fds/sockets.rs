@@ -43,7 +43,7 @@ unsafe fn accept_one(
             return blocking(nr::ACCEPT4, words);
         }
         // A thread, or another process, may take it first; then the thread waits for the next.
-        match wait::if_ready(fd, libc::POLLIN, || kernel(nr::ACCEPT4, words)) {
+        match wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words)) {
             // An error is nothing to wait for.
             wait if wait == wait::would_wait() && !(flags_are_known && listens()) => {
                 kernel(nr::ACCEPT4, words)

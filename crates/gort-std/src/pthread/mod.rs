@@ -58,7 +58,7 @@ extern "C" fn begin() {
     sem::prepare();
 }
 
-// SAFETY: the dynamic linker calls what is in this section before `main`, with arguments that C's convention
+// The dynamic linker calls what is in this section before `main`, with arguments that C's convention
 // lets it ignore.
 #[used]
 #[unsafe(link_section = ".init_array")]

@@ -88,9 +88,10 @@ unsafe fn lock_slow(mutex: *mut pthread_mutex_t, limit: Limit) -> c_int {
     };
     let waiting =
         Waiting { key: key(mutex), place: Place::Back, reason: WaitReason::MutexLock, until };
-    // SAFETY: the caller's contract.
     let attempt = || {
-        Some(unsafe { libc::pthread_mutex_trylock(mutex) }).filter(|result| *result != libc::EBUSY)
+        // SAFETY: the caller's contract.
+        let result = unsafe { libc::pthread_mutex_trylock(mutex) };
+        (result != libc::EBUSY).then_some(result)
     };
     waiting.until_it_works(attempt).unwrap_or(libc::ETIMEDOUT)
 }
