@@ -291,10 +291,15 @@ fn waking_with_an_operation() {
     both_kinds(10, |word, second, gone| {
         let add_one = libc::FUTEX_OP(libc::FUTEX_OP_ADD, 1, libc::FUTEX_OP_CMP_GE, 0) as u32;
         let mut rounds = 0;
-        while gone.load(Ordering::Relaxed) != 20 {
+        // More than are of one kind.
+        while gone.load(Ordering::Relaxed) < 15 {
             let woken = futex(second, FUTEX_WAKE_OP, 1, 2, word, FUTEX_OP_NOTHING);
-            assert!(woken.is_ok_and(|woken| woken <= 6), "{woken:?}");
-            assert!(futex(word, FUTEX_WAKE_OP, 1, 1, second, add_one).is_ok());
+            assert!(woken.is_ok_and(|woken| woken <= 4), "{woken:?}");
+            gort::gosched();
+        }
+        while gone.load(Ordering::Relaxed) != 20 {
+            let woken = futex(word, FUTEX_WAKE_OP, 1, 1, second, add_one);
+            assert!(woken.is_ok_and(|woken| woken <= 2), "{woken:?}");
             rounds += 1;
             gort::gosched();
         }
