@@ -59,7 +59,7 @@ pub(crate) fn enable() {
 /// It is a macro of the program's, not a feature of the crate: cargo gives all programs of a workspace the features
 /// that one of them asks for.
 ///
-/// ```
+/// ```standalone_crate
 /// gort_std::threads!();
 ///
 /// fn main() {
