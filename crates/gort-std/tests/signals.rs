@@ -282,14 +282,12 @@ fn handlers_stay_where_they_are() {
     }
     matrix(|procs| {
         act(libc::SIGUSR2, at(busy), libc::SA_NODEFER, &[]);
-        let slice = gort::runtime::stats().preemptions;
         support::all(2 * procs.min(4), |_| {
             for _ in 0..3 {
                 raise(libc::SIGUSR2);
                 spin(1_000_000);
             }
         });
-        let _ = slice;
         act(libc::SIGUSR2, libc::SIG_DFL, 0, &[]);
         assert_eq!(MOVED.load(Ordering::Relaxed), 0);
     });
@@ -305,9 +303,7 @@ fn waiting_for_signals() {
             libc::sigaddset(&mut set, libc::SIGUSR1);
             assert_eq!(libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before), 0);
             let later = |signal: c_int| {
-                let thread = libc::pthread_self() as usize;
                 let tid = gort_sys::raw::gettid().0;
-                let _ = thread;
                 std::thread::spawn(move || {
                     std::thread::sleep(Duration::from_millis(3));
                     libc::syscall(libc::SYS_tgkill, libc::getpid(), tid, signal)
@@ -367,6 +363,7 @@ fn std_is_not_interrupted() {
 }
 
 #[inline(never)]
+#[allow(unconditional_recursion, reason = "until there is no stack left")]
 fn recurse(depth: usize) -> usize {
     let page = std::hint::black_box([depth as u8; 4096]);
     recurse(depth + 1) + page[depth % 4096] as usize
@@ -381,10 +378,7 @@ fn overflows_are_told() {
     .run();
     if !support::is_child() {
         let err = stderr(&output);
-        assert!(
-            err.contains("stack overflow: it has 256 KiB") || err.contains("stack overflow"),
-            "{err}"
-        );
+        assert!(err.contains("stack overflow: it has"), "{err}");
     }
     let output = Child::new("thread", || {
         gort::run(|| ());
