@@ -70,7 +70,8 @@ pub(crate) unsafe fn wait(
 pub(crate) fn wake(word: *const u32, count: u32, bitset: u32) -> u32 {
     let operation = FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG;
     let count = count.min(i32::MAX as u32);
-    let words = [word.expose_provenance(), operation as usize, count as usize, 0, 0, bitset as usize];
+    let words =
+        [word.expose_provenance(), operation as usize, count as usize, 0, 0, bitset as usize];
     // SAFETY: the kernel does not touch the word.
     unsafe { wake_both(words, bitset) }.map_or(0, |woken| woken as u32)
 }
@@ -181,7 +182,9 @@ pub(crate) unsafe fn futex(words: Words, parks: bool) -> Result<usize, Errno> {
             FUTEX_WAIT_BITSET if private && parks => park_until(words, CLOCK_MONOTONIC),
             FUTEX_WAIT_BITSET_REALTIME if private && parks => park_until(words, CLOCK_REALTIME),
             FUTEX_WAKE if private => wake_both(words, ANY),
-            FUTEX_WAKE_BITSET if private && words[5] as u32 != 0 => wake_both(words, words[5] as u32),
+            FUTEX_WAKE_BITSET if private && words[5] as u32 != 0 => {
+                wake_both(words, words[5] as u32)
+            }
             FUTEX_REQUEUE | FUTEX_CMP_REQUEUE if private => requeue(words),
             FUTEX_WAKE_OP if private => wake_op(words),
             FUTEX_WAKE | FUTEX_WAKE_BITSET | FUTEX_REQUEUE | FUTEX_CMP_REQUEUE | FUTEX_WAKE_OP => {
@@ -249,13 +252,17 @@ unsafe fn park_until(words: Words, clock: clockid_t) -> Result<usize, Errno> {
         return Err(Errno::EINVAL);
     }
     let until = match limit {
-        Some(limit) if clock != CLOCK_MONOTONIC => Some(deadline(limit.saturating_sub(now(clock)?))),
+        Some(limit) if clock != CLOCK_MONOTONIC => {
+            Some(deadline(limit.saturating_sub(now(clock)?)))
+        }
         limit => limit,
     };
     // SAFETY: the caller's contract.
     match unsafe { park(word, expected, bitset, until) } {
         // The clock has been set back: woken for nothing.
-        Err(Errno::ETIMEDOUT) if limit.is_some_and(|limit| now(clock).is_ok_and(|now| now < limit)) => {
+        Err(Errno::ETIMEDOUT)
+            if limit.is_some_and(|limit| now(clock).is_ok_and(|now| now < limit)) =>
+        {
             Ok(0)
         }
         parked => parked.map(|()| 0),

@@ -70,9 +70,7 @@ unsafe fn on_goroutine(nr: usize, words: [usize; 6]) -> c_long {
             nr::RECVFROM => {
                 libc::recvfrom(a as c_int, at_mut(b), c, d as c_int, at_mut(e), at_mut(f)) as c_long
             }
-            nr::SENDTO => {
-                libc::sendto(a as c_int, at(b), c, d as c_int, at(e), f as u32) as c_long
-            }
+            nr::SENDTO => libc::sendto(a as c_int, at(b), c, d as c_int, at(e), f as u32) as c_long,
             nr::RECVMSG => libc::recvmsg(a as c_int, at_mut(b), c as c_int) as c_long,
             nr::SENDMSG => libc::sendmsg(a as c_int, at(b), c as c_int) as c_long,
             nr::SETSOCKOPT => {
@@ -80,7 +78,12 @@ unsafe fn on_goroutine(nr: usize, words: [usize; 6]) -> c_long {
             }
             nr::WAIT4 => libc::wait4(a as c_int, at_mut(b), c as c_int, at_mut(d)).into(),
             // They do not come back, or in two processes.
-            nr::RT_SIGRETURN | nr::EXIT | nr::EXIT_GROUP | nr::CLONE | nr::CLONE3 | nr::FORK
+            nr::RT_SIGRETURN
+            | nr::EXIT
+            | nr::EXIT_GROUP
+            | nr::CLONE
+            | nr::CLONE3
+            | nr::FORK
             | nr::VFORK => answer(bare(nr, words)),
             _ => answer(match Class::of(nr) {
                 Class::SysNb => kernel(nr, words),

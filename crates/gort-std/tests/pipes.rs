@@ -112,7 +112,8 @@ fn terminals() {
 fn files() {
     everywhere(|| {
         let path = std::env::temp_dir().join(format!("gort-std-file-{}", std::process::id()));
-        let mut file = File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
+        let mut file =
+            File::options().read(true).write(true).create(true).truncate(true).open(&path).unwrap();
         std::fs::remove_file(&path).unwrap();
         file.write_all(b"0123456789").unwrap();
         assert_eq!(file.write_vectored(&[IoSlice::new(b"ab"), IoSlice::new(b"c")]).unwrap(), 3);

@@ -137,8 +137,11 @@ fn connecting() {
 /// Nobody answers where a listener's queue is full.
 #[test]
 fn connecting_takes_long() {
-    alike(|| {
-        let listener = socket2_listener();
+    let _one = support::serial();
+    let _watchdog = support::watchdog();
+    // It takes a second.
+    gort::run(|| {
+        let listener = short_listener();
         let addr = listener.local_addr().unwrap();
         let mut there = Vec::new();
         let error = loop {
@@ -161,7 +164,7 @@ fn connecting_takes_long() {
 }
 
 /// A listener with room for as few as may be.
-fn socket2_listener() -> TcpListener {
+fn short_listener() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     gort_sys::raw::listen(&listener, 1).unwrap();
     listener
@@ -250,7 +253,8 @@ fn many_accept_one_listener() {
 #[test]
 fn datagrams() {
     alike(|| {
-        let (a, b) = (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
+        let (a, b) =
+            (UdpSocket::bind("127.0.0.1:0").unwrap(), UdpSocket::bind("127.0.0.1:0").unwrap());
         let (to, from) = (a.local_addr().unwrap(), b.local_addr().unwrap());
         let receiver = gort::go(move || {
             let mut buf = [0; 16];

@@ -93,7 +93,8 @@ unsafe fn write_to(
         wait::write(fd, total(list, count), |done, waits| {
             let rest = Rest::of(list, count, done);
             let [at, left] = if done == 0 { [list.word(), count] } else { rest.words() };
-            let (nr, words) = if done == 0 { (nr, words) } else { (nr::WRITEV, [fd.word(), at, left]) };
+            let (nr, words) =
+                if done == 0 { (nr, words) } else { (nr::WRITEV, [fd.word(), at, left]) };
             if waits {
                 return blocking(nr, words);
             }

@@ -186,7 +186,8 @@ const NEW_TIMEOUTS: [c_int; 2] = [66, 67];
 
 /// An option has been set.
 fn set(fd: c_int, level: c_int, name: c_int, register: usize) -> usize {
-    let timeout = [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].contains(&name) || NEW_TIMEOUTS.contains(&name);
+    let timeout =
+        [libc::SO_RCVTIMEO, libc::SO_SNDTIMEO].contains(&name) || NEW_TIMEOUTS.contains(&name);
     if level == libc::SOL_SOCKET && timeout {
         wait::timeouts_are_set();
     } else if level == libc::IPPROTO_TCP && name == libc::TCP_ULP {

@@ -100,7 +100,8 @@ fn entry_made(fd: c_int) -> Result<&'static Entry, Errno> {
     let len = size_of::<[Entry; PAGE]>();
     let page: *mut u8 = raw::mmap_anonymous(len, Prot::READ | Prot::WRITE)?;
     // Release: the page is there before it is found.
-    if root.compare_exchange(null_mut(), page.cast(), Ordering::Release, Ordering::Relaxed).is_err() {
+    if root.compare_exchange(null_mut(), page.cast(), Ordering::Release, Ordering::Relaxed).is_err()
+    {
         // SAFETY: nobody else knows of it.
         let _ = unsafe { raw::munmap(page, len) };
     }
@@ -137,7 +138,8 @@ impl Entry {
             let record = Entry::record_of(word)?;
             // If it cannot be counted it is not in the table any more.
             if let Some(used) = record.count()
-                && self.word.load(Ordering::Relaxed) & !(KIND | ACCEPTED) == word & !(KIND | ACCEPTED)
+                && self.word.load(Ordering::Relaxed) & !(KIND | ACCEPTED)
+                    == word & !(KIND | ACCEPTED)
             {
                 return Some(used);
             }

@@ -62,7 +62,8 @@ impl Record {
             // SAFETY: see the module.
             let time = raw::socket_timeout(unsafe { borrow(fd) }, option);
             // What is not a socket has none.
-            let nanos = time.map_or(0, |time| time.sec as u64 * 1_000_000_000 + time.usec as u64 * 1_000);
+            let nanos =
+                time.map_or(0, |time| time.sec as u64 * 1_000_000_000 + time.usec as u64 * 1_000);
             limits.timeout.store(nanos, Ordering::Relaxed);
             // Release: the time is there.
             limits.epoch.store(epoch, Ordering::Release);
@@ -111,8 +112,7 @@ pub(super) fn read(
     most: usize,
     mut call: impl Call,
 ) -> Result<usize, Errno> {
-    let mut operation =
-        Operation { fd, of: Direction::Read, enough, most, done: 0, until: None };
+    let mut operation = Operation { fd, of: Direction::Read, enough, most, done: 0, until: None };
     if let Some(record) = table::find(fd)
         && record.locks[0].try_lock()
     {
