@@ -4,6 +4,8 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Peer {
     Gort,
+    /// std's own functions, on goroutines.
+    GortStd,
     Go,
     Tokio,
     May,
@@ -24,6 +26,7 @@ use Peer::*;
 /// All of them: how the programs and the records call them, how the reports do, and their colour.
 const ALL: &[(Peer, &str, &str, [u8; 3])] = &[
     (Gort, "gort", "gort", [232, 89, 12]),
+    (GortStd, "gort-std", "gort + std", [240, 160, 90]),
     (Go, "go", "Go", [0, 150, 190]),
     (Tokio, "tokio", "tokio", [132, 94, 247]),
     (May, "may", "may", [55, 160, 75]),

@@ -98,6 +98,8 @@ impl Programs {
         let mut command = if peer == Peer::Go {
             let of_c = ["ccall", "callback"].contains(&workload);
             Command::new(there_is(if of_c { &self.go.cgo } else { &self.go.bench })?)
+        } else if peer == Peer::GortStd {
+            Command::new(self.dir.join("gort-std-bench"))
         } else {
             let mut command = Command::new(self.dir.join("gort-bench"));
             command.arg(peer.key());

@@ -271,22 +271,22 @@ pub(crate) static ROWS: &[Row] = &[
     row(CALL, "sysblock500", "a sleep of 10 ms declared to be long, 500 at a time", Millis, All, &[Go])
         .target(&[AtMost(14.0)]),
 
-    row(NET, "echo1", "echo, 1 connection, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
-    row(NET, "echo100", "echo, 100 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll])
+    row(NET, "echo1", "echo, 1 connection, 64 B", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "echo100", "echo, 100 connections, 64 B", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll])
         .target(&[OfBest(0.8), Of(1.0 / 0.75, Epoll)]).main(),
-    row(NET, "echo5000", "echo, 5,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Epoll])
+    row(NET, "echo5000", "echo, 5,000 connections, 64 B", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Epoll])
         .absent(&[THREADS]).target(&[OfBest(1.0 / 1.05), Of(1.0 / 0.95, Epoll)]).descriptors(10_100).slow().main(),
     row(NET, "echo50000", "echo, 50,000 connections, 64 B", Nanos, All, &[Go, Tokio, May, Smol, Epoll])
         .absent(&[THREADS]).descriptors(100_100).slow(),
-    row(NET, "echo1x16384", "echo, 1 connection, 16 KiB", Nanos, All, &[Go, Tokio, May, Smol, Std]).absent(&[WRITES]),
-    row(NET, "echo100x16384", "echo, 100 connections, 16 KiB", Nanos, All, &[Go, Tokio, May, Smol, Std])
+    row(NET, "echo1x16384", "echo, 1 connection, 16 KiB", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std]).absent(&[WRITES]),
+    row(NET, "echo100x16384", "echo, 100 connections, 16 KiB", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std])
         .absent(&[WRITES]),
-    row(NET, "latency1", "latency of echo, 1 connection, median", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
-    row(NET, "latency100", "latency of echo, 100 connections, median", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
-    row(NET, "latency1", "latency of echo, 1 connection, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
-    row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]),
-    row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
-    row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
+    row(NET, "latency1", "latency of echo, 1 connection, median", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
+    row(NET, "latency100", "latency of echo, 100 connections, median", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]).figure("median"),
+    row(NET, "latency1", "latency of echo, 1 connection, 99 %", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "latency100", "latency of echo, 100 connections, 99 %", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]),
+    row(NET, "latency1", "latency of echo, 1 connection, 99.9 %", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
+    row(NET, "latency100", "latency of echo, 100 connections, 99.9 %", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std, Epoll]).figure("thousandth"),
     row(NET, "readfile", "read 4 KiB of a file", Nanos, One, &[Go, Std]),
     row(NET, "statfile", "look a file up", Nanos, One, &[Go, Std]),
 

@@ -35,47 +35,6 @@ const TURNS: u32 = 16;
 /// The system call's arguments.
 type Words = [usize; 6];
 
-/// Waits at `word`, if it is `expected`, until [`wake`] with one of the bits of `bitset`, or until the time
-/// `until`, in nanoseconds of `CLOCK_MONOTONIC`. May return for nothing.
-///
-/// What waits: the goroutine; or the thread, where no goroutine can be parked.
-///
-/// # Errors
-///
-/// `EAGAIN` if the word is not `expected`, `ETIMEDOUT`; of a thread, `EINTR`.
-///
-/// # Safety
-///
-/// The word is there until this returns.
-pub(crate) unsafe fn wait(
-    word: *const u32,
-    expected: u32,
-    bitset: u32,
-    until: Option<u64>,
-) -> Result<(), Errno> {
-    if here::parks() {
-        // SAFETY: the caller's contract.
-        return unsafe { park(word, expected, bitset, until) };
-    }
-    let until = until.map(time);
-    // SAFETY: the caller's contract; the time is there.
-    let register = unsafe { kernel(nr::FUTEX, waiting(word, expected, bitset, until.as_ref())) };
-    Errno::from_ret(register).map(|_| ())
-}
-
-/// Wakes up to `count` of those who [`wait`] at `word` with one of these bits, goroutines and threads: how many.
-///
-/// Does not wait. From any thread. In a signal's handler goroutines are woken a little later, and not counted:
-/// all that wait at `word`, and maybe others.
-pub(crate) fn wake(word: *const u32, count: u32, bitset: u32) -> u32 {
-    let operation = FUTEX_WAKE_BITSET | FUTEX_PRIVATE_FLAG;
-    let count = count.min(i32::MAX as u32);
-    let words =
-        [word.expose_provenance(), operation as usize, count as usize, 0, 0, bitset as usize];
-    // SAFETY: the kernel does not touch the word.
-    unsafe { wake_both(words, bitset) }.map_or(0, |woken| woken as u32)
-}
-
 /// The system call, which wakes `words[2]`.
 ///
 /// # Safety

@@ -29,6 +29,11 @@ pub(crate) fn parks() -> bool {
     gort_rt::may_park().is_some() && ASIDE.get() == 0
 }
 
+/// Whether calls go straight to the kernel here.
+pub(crate) fn is_aside() -> bool {
+    ASIDE.get() != 0
+}
+
 /// Whether this is a signal's handler, as far as is known.
 #[inline(always)]
 pub(crate) fn in_handler() -> bool {
@@ -39,11 +44,6 @@ pub(crate) fn in_handler() -> bool {
 pub(crate) struct Aside(u32);
 
 impl Aside {
-    /// Around a signal's handler.
-    pub(crate) fn new() -> Aside {
-        Aside::by(HANDLER)
-    }
-
     fn by(reason: u32) -> Aside {
         ASIDE.set(ASIDE.get() + reason);
         Aside(reason)
@@ -54,6 +54,20 @@ impl Drop for Aside {
     fn drop(&mut self) {
         ASIDE.set(ASIDE.get() - self.0);
     }
+}
+
+/// Straight to the kernel from now on, in a signal's handler; returns what [`stand_back`] is given.
+#[inline]
+pub(crate) fn stand_aside() -> u32 {
+    let before = ASIDE.get();
+    ASIDE.set(before + HANDLER);
+    before
+}
+
+/// As it was before. Handlers that were left by `longjmp` meanwhile are forgotten.
+#[inline]
+pub(crate) fn stand_back(before: u32) {
+    ASIDE.set(before);
 }
 
 /// Does `work` as if this crate were not there: what waits in it is the thread, which the runtime rescues the

@@ -23,14 +23,35 @@
 //! Calls that libc makes inside itself are not seen, nor are a crate's that has its own assembly for system calls:
 //! those block the thread as before, and the runtime rescues its P.
 
+mod arch;
+mod epoll;
 mod fds;
+mod files;
 mod futex;
 mod here;
+mod long;
+mod poll;
+mod process;
+mod pthread;
 mod real;
+mod select;
+mod signals;
 mod syscall;
 mod taken;
 mod time;
+mod watch;
 mod words;
 
 pub use here::passthrough;
 pub use taken::{Entry, taken_over};
+
+/// The README's programs are compiled and run as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../../../README.md")]
+struct Readme;
+
+/// What [`threads!`] has called before `main`.
+#[doc(hidden)]
+pub extern "C" fn __threads() {
+    pthread::enable();
+}

@@ -48,7 +48,7 @@ macro_rules! real {
                 Err(_) => panic!("a name with a NUL"),
             },
         );
-        let function = std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C" fn($($type),*) -> $ret>(
+        let function = std::mem::transmute::<*mut std::ffi::c_void, unsafe extern "C-unwind" fn($($type),*) -> $ret>(
             REAL.get(),
         );
         function($($arg),*)

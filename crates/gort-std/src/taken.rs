@@ -87,12 +87,30 @@ pub fn taken_over() -> impl Iterator<Item = Entry> {
 
 /// A list for each file.
 fn all() -> impl Iterator<Item = &'static Taken> {
-    let lists = [crate::syscall::TAKEN, crate::time::TAKEN];
-    lists.into_iter().chain(crate::fds::TAKEN).flatten().copied()
+    [
+        crate::epoll::TAKEN,
+        crate::files::TAKEN,
+        crate::long::TAKEN,
+        crate::poll::TAKEN,
+        crate::process::TAKEN,
+        crate::select::TAKEN,
+        crate::signals::TAKEN,
+        crate::syscall::TAKEN,
+        crate::time::TAKEN,
+    ]
+    .into_iter()
+    .chain(crate::fds::TAKEN)
+    .chain(crate::pthread::TAKEN)
+    .flatten()
+    .copied()
 }
 
-/// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them.
+/// Turns off what `GORT_STD` says: `off` for all, or names with a `-` each, with commas between them. `threads` makes
+/// threads goroutines.
 fn turn_off(text: &[u8]) {
+    if text.split(|byte| *byte == b',').any(|part| part == b"threads") {
+        crate::pthread::enable();
+    }
     for taken in all() {
         let named = |part: &[u8]| part.strip_prefix(b"-") == Some(taken.name.as_bytes());
         if text == b"off" || text.split(|byte| *byte == b',').any(named) {
@@ -115,8 +133,7 @@ extern "C" fn begin() {
     turn_off(text.to_bytes());
 }
 
-// SAFETY: the dynamic linker calls what is in this section before `main`, with arguments that C's convention
-// lets it ignore.
+// The dynamic linker calls what is in this section before `main`, with arguments that C's convention lets it ignore.
 #[used]
 #[unsafe(link_section = ".init_array")]
 static BEGIN: extern "C" fn() = begin;
@@ -145,11 +162,12 @@ macro_rules! take_over {
             ///
             /// That of libc's function.
             #[unsafe(no_mangle)]
-            pub(crate) unsafe extern "C" fn $name($($arg: $type),*) -> $ret {
-                if !$crate::here::takes(&entries::$name) {
-                    return $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? };
+            pub(crate) unsafe extern "C-unwind" fn $name($($arg: $type),*) -> $ret {
+                if $crate::here::takes(&entries::$name) {
+                    $body
+                } else {
+                    $crate::taken::plain! { [$($arg)*] $(= $nr)? $(else $plain)? }
                 }
-                $body
             }
         )*
     };

@@ -52,8 +52,3 @@ pub use scope::{Scope, ScopedJoinHandle, scope};
 
 #[doc(hidden)]
 pub use boot::__main;
-
-/// The README's programs are compiled and run as tests.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;

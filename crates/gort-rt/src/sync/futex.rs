@@ -19,8 +19,7 @@
 //! One of the two sees what the other has written. If it is who waits, it does not wait. If it is who wakes, the
 //! lock has it find the other in the table, or gone.
 //!
-//! Before any goroutine has waited at all ([`EVER`]) who wakes does without the fence: who waits first has
-//! every thread of the process make one (membarrier), after it has said so and before it goes on.
+//! Before any goroutine has waited at all, who wakes does without the fence (`ever.rs`).
 //!
 //! # In a signal's handler
 //!
@@ -36,11 +35,10 @@
 //!
 //! Modelled by loom in `tests/loom_futex.rs`.
 
+use super::ever::Ever;
 use super::waiters::Woken;
 use super::{Bucket, Parked, Place, TABLE, Wait, bucket, mixed, park_at, park_until};
-use crate::prim::{
-    AtomicU32, Ordering, SEMTAB, const_fn, fence, global, light_fence, membarrier, slot, zeros,
-};
+use crate::prim::{AtomicU32, Ordering, SEMTAB, const_fn, fence, global, slot, zeros};
 use crate::sched::errand;
 use crate::sched::park::WaitReason;
 
@@ -61,16 +59,9 @@ impl Count {
     }
 }
 
-/// Nobody has ever waited.
-const NEVER: u32 = 0;
-/// Somebody is about to, and some thread may not have seen that.
-const FIRST: u32 = 1;
-/// All threads have seen it.
-const SEEN: u32 = 2;
-
 global! {
     /// Whether anybody has ever waited.
-    static EVER: AtomicU32 = AtomicU32::new(NEVER);
+    static EVER: Ever = Ever::new();
 }
 
 /// So many words have a bit for each bucket.
@@ -97,14 +88,7 @@ pub fn futex_park(
     until: Option<u64>,
     still: impl FnOnce() -> bool,
 ) -> Parked {
-    // Acquire: pairs with the Release below.
-    if EVER.load(Ordering::Acquire) != SEEN {
-        EVER.store(FIRST, Ordering::Relaxed);
-        // It can be had: the runtime does not start without.
-        membarrier();
-        // Release: all threads have made their fence.
-        EVER.store(SEEN, Ordering::Release);
-    }
+    EVER.say();
     let Bucket(_, count) = bucket(key(address));
     let check = || {
         count.add(1);
@@ -137,9 +121,7 @@ pub fn futex_park(
 /// in a signal's handler.
 #[inline]
 pub fn futex_is_waited_at(address: usize) -> bool {
-    // With the membarrier in `futex_park`.
-    light_fence();
-    if EVER.load(Ordering::Relaxed) == NEVER {
+    if !EVER.is_said() {
         return false;
     }
     let Bucket(_, count) = bucket(key(address));
@@ -210,5 +192,5 @@ fn wake_all_in(Bucket(waiters, count): &Bucket) {
 
 /// In a forked child nobody waits.
 pub(crate) fn forked() {
-    EVER.store(NEVER, Ordering::Relaxed);
+    EVER.forget();
 }

@@ -29,6 +29,7 @@
 #![allow(unsafe_code)]
 
 mod cond;
+mod ever;
 mod futex;
 mod holder;
 mod mutex;

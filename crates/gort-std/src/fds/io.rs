@@ -123,6 +123,8 @@ take_over! {
         // SAFETY: the caller's contract.
         give(unsafe {
             match table::kind(fd) {
+                // Nothing to wait for.
+                Kind::Stream | Kind::Polled if count == 0 => Errno::from_ret(kernel(nr::READ, words)),
                 kind @ (Kind::Stream | Kind::Polled) => {
                     let list = iovec { iov_base: buf, iov_len: count };
                     read_from(kind, nr::READ, words, &list, 1)
@@ -140,10 +142,10 @@ take_over! {
         give(unsafe {
             match table::kind(fd) {
                 _ if !(1..=BUFFERS).contains(&count) => Errno::from_ret(kernel(nr::READV, words)),
-                Kind::Socket if total(list, count as usize) != 0 => {
-                    receive_message(fd, &mut message(list, count as usize), 0)
+                Kind::Socket | Kind::Stream | Kind::Polled if total(list, count as usize) == 0 => {
+                    Errno::from_ret(kernel(nr::READV, words))
                 }
-                Kind::Socket => Errno::from_ret(kernel(nr::READV, words)),
+                Kind::Socket => receive_message(fd, &mut message(list, count as usize), 0),
                 kind => read_from(kind, nr::READV, words, list, count as usize),
             }
         })
@@ -155,6 +157,8 @@ take_over! {
         // SAFETY: the caller's contract.
         give(unsafe {
             match table::kind(fd) {
+                // Nothing to wait for.
+                Kind::Stream | Kind::Polled if count == 0 => Errno::from_ret(kernel(nr::WRITE, words)),
                 kind @ (Kind::Stream | Kind::Polled) => {
                     let list = iovec { iov_base: buf.cast_mut(), iov_len: count };
                     write_to(kind, nr::WRITE, words, &list, 1)
@@ -172,6 +176,9 @@ take_over! {
         give(unsafe {
             match table::kind(fd) {
                 _ if !(1..=BUFFERS).contains(&count) => Errno::from_ret(kernel(nr::WRITEV, words)),
+                Kind::Socket | Kind::Stream | Kind::Polled if total(list, count as usize) == 0 => {
+                    Errno::from_ret(kernel(nr::WRITEV, words))
+                }
                 Kind::Socket => transmit_message(fd, &message(list, count as usize), 0),
                 kind => write_to(kind, nr::WRITEV, words, list, count as usize),
             }

@@ -98,20 +98,36 @@ use libc::{c_int, pollfd};
 pub(crate) static TAKEN: [&[&Taken]; 5] =
     [io::TAKEN, numbers::TAKEN, recv::TAKEN, send::TAKEN, sockets::TAKEN];
 
+/// How the file was opened, and what has been changed of that since.
+///
+/// # Errors
+///
+/// `EBADF`.
+fn flags(fd: c_int) -> Result<c_int, Errno> {
+    // SAFETY: see the module.
+    let flags = unsafe { kernel(nr::FCNTL, [fd as usize, libc::F_GETFL as usize]) };
+    Ok(Errno::from_ret(flags)? as c_int)
+}
+
 /// Whether calls that would wait are to say so.
 ///
 /// # Errors
 ///
 /// `EBADF`.
 fn is_nonblocking(fd: c_int) -> Result<bool, Errno> {
-    // SAFETY: see the module.
-    let flags = unsafe { kernel(nr::FCNTL, [fd as usize, libc::F_GETFL as usize]) };
-    Ok(Errno::from_ret(flags)? as c_int & libc::O_NONBLOCK != 0)
+    Ok(flags(fd)? & libc::O_NONBLOCK != 0)
 }
 
-/// Whether poll(2) says that a call need not wait; if it fails, the call will say why.
-fn ready_now(fd: c_int, events: i16) -> bool {
+/// What poll(2) says now.
+fn poll_now(fd: c_int, events: i16) -> i16 {
     let mut one = pollfd { fd, events, revents: 0 };
     // SAFETY: reads and writes there. It does not wait.
-    unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) != 0 }
+    let result = unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) };
+    // If it fails, the call will say why.
+    if Errno::from_ret(result).is_err() { libc::POLLNVAL } else { one.revents }
+}
+
+/// Whether it says that a call need not wait.
+fn ready_now(fd: c_int, events: i16) -> bool {
+    poll_now(fd, events) != 0
 }

@@ -9,7 +9,7 @@
 use super::{is_nonblocking, room, table, wait};
 use crate::taken::take_over;
 use crate::words::{Word, announced, answer, blocking, give, kernel};
-use gort_sys::types::IntOption;
+use gort_sys::types::{FlagOption, IntOption};
 use gort_sys::{Errno, nr, raw};
 use libc::{c_int, c_void, sockaddr, socklen_t};
 
@@ -33,13 +33,22 @@ unsafe fn accept_one(
     flags: c_int,
 ) -> Result<usize, Errno> {
     let words = [fd as usize, addr.word(), len.word(), flags as usize];
+    // SAFETY: for this call.
+    let descriptor = unsafe { table::borrow(fd) };
+    let listens = || raw::socket_int(descriptor, FlagOption::ACCEPTCONN.into()) == Ok(1);
+    let flags_are_known = flags & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == 0;
     // SAFETY: the caller's contract.
     let accepted = wait::accept(fd, |_, waits| unsafe {
         if waits {
-            blocking(nr::ACCEPT4, words)
-        } else {
-            // A thread, or another process, may take it first; then the thread waits for the next.
-            wait::if_ready(fd, libc::POLLIN, || kernel(nr::ACCEPT4, words))
+            return blocking(nr::ACCEPT4, words);
+        }
+        // A thread, or another process, may take it first; then the thread waits for the next.
+        match wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words)) {
+            // An error is nothing to wait for.
+            wait if wait == wait::would_wait() && !(flags_are_known && listens()) => {
+                kernel(nr::ACCEPT4, words)
+            }
+            answer => answer,
         }
     })?;
     table::accepted(accepted as c_int);

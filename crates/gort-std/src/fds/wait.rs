@@ -8,7 +8,7 @@
 
 use super::record::Record;
 use super::table::{self, borrow};
-use super::{is_nonblocking, ready_now};
+use super::{flags, is_nonblocking, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
 use gort_rt::timer::NEVER;
 use gort_sys::types::TimeOption;
@@ -169,11 +169,25 @@ impl Operation {
         if self.done != 0 { Ok(self.done) } else { Err(errno) }
     }
 
+    /// Whether a call that would wait is to say so.
+    ///
+    /// # Errors
+    ///
+    /// `EBADF`, also for an end that cannot be read or written: poll(2), which may have been asked, does not say that.
+    fn is_nonblocking(&self) -> Result<bool, Errno> {
+        let flags = flags(self.fd)?;
+        let other = if self.of == Direction::Read { libc::O_WRONLY } else { libc::O_RDONLY };
+        if flags & libc::O_ACCMODE == other {
+            return Err(Errno::EBADF);
+        }
+        Ok(flags & libc::O_NONBLOCK != 0)
+    }
+
     /// It has been tried without the lock, and is not over.
     #[cold]
     #[inline(never)]
     fn wait(mut self, call: &mut dyn Call) -> Result<usize, Errno> {
-        match is_nonblocking(self.fd) {
+        match self.is_nonblocking() {
             Ok(false) => {}
             Ok(true) => return self.partly(Errno::EAGAIN),
             Err(errno) => return self.partly(errno),
@@ -191,7 +205,7 @@ impl Operation {
     }
 
     /// By the thread.
-    fn announce(mut self, call: &mut dyn Call) -> Result<usize, Errno> {
+    fn announce(&mut self, call: &mut dyn Call) -> Result<usize, Errno> {
         loop {
             match self.step(call(self.done, true)) {
                 Step::Over(result) => return result,
@@ -231,15 +245,21 @@ impl Operation {
         mut dry: bool,
         call: &mut dyn Call,
     ) -> Result<usize, Errno> {
+        let mut woken = false;
         loop {
             if record.desc().is_closing() {
                 return self.partly(Errno::EBADF);
             }
-            if record.desc().take_event(self.of) || !dry {
+            woken |= record.desc().take_event(self.of);
+            if woken || !dry {
                 loop {
                     match self.step(call(self.done, false)) {
                         Step::Over(result) => return result,
                         Step::Part => {}
+                        // That a datagram socket was shut down, the kernel tells only who may wait.
+                        Step::Wait if woken && self.of == Direction::Read && has_ended(self.fd) => {
+                            return self.announce(call);
+                        }
                         Step::Wait => break,
                     }
                 }
@@ -248,6 +268,7 @@ impl Operation {
             if let Err(errno) = self.park(record) {
                 return self.partly(errno);
             }
+            woken = true;
         }
     }
 
@@ -256,7 +277,7 @@ impl Operation {
         let until = match self.until {
             Some(until) => until,
             None => {
-                if is_nonblocking(self.fd)? {
+                if self.is_nonblocking()? {
                     return Err(Errno::EAGAIN);
                 }
                 *self.until.insert(record.until(self.of, self.fd))
@@ -277,6 +298,12 @@ impl Operation {
             Unready::TimedOut => Errno::EAGAIN,
         })
     }
+}
+
+/// Whether nothing more will come.
+#[cold]
+fn has_ended(fd: c_int) -> bool {
+    poll_now(fd, libc::POLLRDHUP) & libc::POLLRDHUP != 0
 }
 
 /// `EAGAIN` as the kernel answers it.

@@ -21,8 +21,8 @@ type Stack = fn(usize) -> Option<(usize, usize)>;
 /// The function given to `install`, as an address.
 static STACK: AtomicUsize = AtomicUsize::new(0);
 
-/// Sets who knows goroutines: `stack` returns the lowest address and the size of the stack that
-/// belongs to a thread pointer if it is that of the goroutine running here, else `None`.
+/// Sets who knows goroutines: `stack` returns the lowest address and the size of the stack of a
+/// `pthread_t` if it is the goroutine running here, else `None`.
 pub(crate) fn install(stack: Stack) {
     STACK.store(stack as usize, Ordering::Relaxed);
 }

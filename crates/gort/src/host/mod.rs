@@ -20,7 +20,7 @@ pub(crate) mod tls;
 mod unwind;
 
 pub(crate) use procs::{default_procs, num_cpu};
-pub(crate) use thread::set_stack_size;
+pub(crate) use thread::{real_threads, set_stack_size};
 
 use gort_rt::host::{Host, Room};
 use gort_sys::Errno;
@@ -45,7 +45,7 @@ fn tls() -> &'static Tls {
 pub(crate) fn start() -> io::Result<&'static Host> {
     static HOST: OnceLock<Host> = OnceLock::new();
     let unsupported = |why: String| io::Error::new(io::ErrorKind::Unsupported, why);
-    let tls = tls::get().map_err(|why| unsupported(why.to_string()))?;
+    let tls = real_threads(tls::get).map_err(|why| unsupported(why.to_string()))?;
     if tls.malloc_words().is_empty() {
         return Err(unsupported("malloc's per-thread words were not found in this libc".into()));
     }
@@ -53,9 +53,14 @@ pub(crate) fn start() -> io::Result<&'static Host> {
     overflow::install()?;
     quit::install()?;
     preempt::install()?;
-    attr::install(|fs| {
+    attr::install(|thread| {
         // Of itself only.
-        if fs == gort_sys::context::slot::thread_pointer() { gort_rt::stack_here() } else { None }
+        // SAFETY: no conditions.
+        if thread == unsafe { libc::pthread_self() } as usize {
+            gort_rt::stack_here()
+        } else {
+            None
+        }
     });
     // SAFETY: `m_thread_pointer` reads the goroutine's slot and its M, which are always there.
     unsafe {

@@ -7,6 +7,7 @@
 #![allow(unsafe_code)]
 
 use gort_sys::Errno;
+use gort_sys::context::slot;
 use std::ffi::c_void;
 use std::ptr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -31,6 +32,15 @@ struct Start {
     arg: usize,
 }
 
+/// Does `work`, which starts a thread that has to be one: with `locks` raised. Whoever makes goroutines of threads
+/// leaves alone what is started inside the runtime.
+pub(crate) fn real_threads<R>(work: impl FnOnce() -> R) -> R {
+    slot::lock();
+    let result = work();
+    slot::unlock();
+    result
+}
+
 /// Starts a detached thread that calls `entry(arg)`. Allocates from libc only, and leaves `errno` as it
 /// was: it is that of a goroutine that knows nothing of this.
 ///
@@ -53,7 +63,7 @@ pub(super) unsafe fn start(entry: unsafe extern "C" fn(usize), arg: usize) -> Re
         libc::pthread_attr_setdetachstate(&mut attr, libc::PTHREAD_CREATE_DETACHED);
         let mut id = 0;
         let before = *libc::__errno_location();
-        let errno = libc::pthread_create(&mut id, &attr, main, start.cast());
+        let errno = real_threads(|| libc::pthread_create(&mut id, &attr, main, start.cast()));
         *libc::__errno_location() = before;
         libc::pthread_attr_destroy(&mut attr);
         if errno != 0 {

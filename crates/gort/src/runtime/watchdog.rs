@@ -3,6 +3,7 @@
 //! The runtime finds them; a thread that does nothing else writes a line for each, and its trace.
 
 use super::Title;
+use crate::host;
 use crate::traceback::{self, Stderr};
 use gort_rt::traceback::Goroutine;
 use gort_rt::{Alarm, Found};
@@ -50,7 +51,8 @@ pub(crate) fn start() -> io::Result<()> {
     static STARTED: OnceLock<Result<(), io::ErrorKind>> = OnceLock::new();
     let begin = || {
         let thread = thread::Builder::new().name("gort-watchdog".into());
-        thread.spawn(listen).map(|_| ()).map_err(|error| error.kind())
+        let started = host::real_threads(|| thread.spawn(listen));
+        started.map(|_| ()).map_err(|error| error.kind())
     };
     STARTED.get_or_init(begin).map_err(io::Error::from)
 }

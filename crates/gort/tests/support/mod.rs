@@ -296,8 +296,9 @@ impl<F: FnOnce()> Child<F> {
             // Another child of this test function, further down.
             return Output { status: Default::default(), stdout: Vec::new(), stderr: Vec::new() };
         }
-        // `program::test::{{closure}}`.
-        let test = std::any::type_name::<F>().split("::").nth(1).unwrap_or_default();
+        // `program::test::{{closure}}`, maybe within `program::helper<...>::{{closure}}`.
+        let closure = std::any::type_name::<F>().rsplit('<').next().unwrap_or_default();
+        let test = closure.split("::").nth(1).unwrap_or_default();
         let mut command = Command::new(std::env::current_exe().expect("the program has a path"));
         for key in [
             "GOMAXPROCS",

@@ -1,0 +1,7 @@
+//! What is different for each architecture.
+
+#[cfg(target_arch = "x86_64")]
+mod x86_64;
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) use x86_64::{UnwindBuf, call_until_exit};

@@ -1,0 +1,1 @@
+//! Other people's blocking crates, as published, on goroutines: see `tests/`.
