@@ -519,3 +519,16 @@ fn a_thread_is_joined_by_a_goroutine() {
         });
     });
 }
+
+#[test]
+fn threads_are_goroutines_when_the_environment_says_so() {
+    let starts = |goroutine: bool| {
+        move || {
+            let thread = std::thread::spawn(|| gort::current().is_some());
+            assert_eq!(thread.join().expect("it does not panic"), goroutine);
+        }
+    };
+    starts(false)();
+    let output = support::Child::new("threads", || starts(true)()).env("GORT_STD", "threads").run();
+    assert!(output.status.success(), "{}", support::stderr(&output));
+}
