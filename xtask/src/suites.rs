@@ -16,12 +16,10 @@ use std::time::{Duration, Instant};
 
 /// The crates, and in which version.
 const SUITES: &[(&str, &str)] = &[
-    ("crossbeam-channel", "0.5.17"),
-    ("flume", "0.11.1"),
     ("once_cell", "1.21.4"),
     ("parking_lot", "0.12.5"),
     ("threadpool", "1.8.1"),
-    ("tiny_http", "0.12.0"),
+    ("crossbeam-channel", "0.5.17"),
 ];
 
 /// What has the host load this library.
