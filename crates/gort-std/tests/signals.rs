@@ -412,7 +412,14 @@ fn before_and_after_the_runtime() {
         preempted();
         // The runtime's own are not passed on, others are.
         assert_eq!(CALLED.load(Ordering::Relaxed), 0);
-        gort::run(|| comes(signal, signal));
+        gort::run(|| {
+            comes(signal, signal);
+            // After it everything is taken over again.
+            let before = calls("poll");
+            // SAFETY: it has no descriptors.
+            assert_eq!(unsafe { libc::poll(null_mut(), 0, 0) }, 0);
+            assert_eq!(calls("poll"), before + 1);
+        });
         let runtimes = act(signal, at(plain), libc::SA_RESTART, &[]);
         assert_ne!(runtimes.sa_sigaction, informed);
         gort::run(|| comes(signal, signal));
