@@ -16,7 +16,7 @@ use std::os::fd::AsRawFd;
 use std::ptr::{null, null_mut};
 use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
-use support::{Child, calls, everywhere, matrix, spin, stderr};
+use support::{Child, alone, calls, everywhere, matrix, spin, stderr};
 
 fn errno() -> c_int {
     io::Error::last_os_error().raw_os_error().expect("an error")
@@ -389,6 +389,47 @@ fn overflows_are_told() {
         let err = stderr(&output);
         assert!(err.contains("has overflowed its stack"), "{err}");
     }
+}
+
+/// A handler of the program's for the runtime's own signal: before the runtime's, instead of it, and put back.
+#[test]
+fn before_and_after_the_runtime() {
+    alone("before", || {
+        let signal = libc::SIGURG;
+        let informed = informed as *const () as sighandler_t;
+        act(signal, informed, libc::SA_SIGINFO | libc::SA_RESTART, &[]);
+        gort::runtime::gomaxprocs(Some(1));
+        let preempted = || {
+            let before = gort::runtime::stats().preemptions;
+            gort::run(|| {
+                support::all(2, |_| {
+                    while gort::runtime::stats().preemptions == before {
+                        spin(100_000);
+                    }
+                });
+            });
+        };
+        preempted();
+        // The runtime's own are not passed on, others are.
+        assert_eq!(CALLED.load(Ordering::Relaxed), 0);
+        gort::run(|| {
+            comes(signal, signal);
+            // After it everything is taken over again.
+            let before = calls("poll");
+            // SAFETY: it has no descriptors.
+            assert_eq!(unsafe { libc::poll(null_mut(), 0, 0) }, 0);
+            assert_eq!(calls("poll"), before + 1);
+        });
+        let runtimes = act(signal, at(plain), libc::SA_RESTART, &[]);
+        assert_ne!(runtimes.sa_sigaction, informed);
+        gort::run(|| comes(signal, signal));
+        // With a front.
+        // SAFETY: what was there.
+        assert_eq!(unsafe { libc::sigaction(signal, &runtimes, null_mut()) }, 0);
+        assert_eq!(set_for(signal).0, runtimes.sa_sigaction);
+        preempted();
+        gort::run(|| comes(signal, signal));
+    });
 }
 
 /// In a child after fork everything is the kernel's again, handlers too.

@@ -82,6 +82,9 @@ pub(crate) fn enable() {
 /// }
 /// ```
 ///
+/// What the kernel keeps for each thread (signal mask, thread id, affinity, namespaces, rings of io_uring) is not the
+/// goroutine's: threads that use it have to be started in [`passthrough`](crate::passthrough).
+///
 /// The main thread stays a thread, and when `main` returns the process ends. Stack size, detached state and names are
 /// as asked for; a thread that is to have a stack of the program's own, a scheduling policy, an affinity or a signal
 /// mask is a thread, and so is what is started in [`passthrough`](crate::passthrough). `pthread_cancel` and
