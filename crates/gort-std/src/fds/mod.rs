@@ -84,11 +84,12 @@ pub(crate) mod table;
 pub(crate) mod wait;
 
 mod io;
-mod numbers;
+pub(crate) mod numbers;
 mod recv;
 mod send;
 mod sockets;
 
+use crate::poll::look;
 use crate::taken::Taken;
 use crate::words::kernel;
 use gort_sys::{Errno, nr};
@@ -121,8 +122,8 @@ fn is_nonblocking(fd: c_int) -> Result<bool, Errno> {
 /// What poll(2) says now.
 fn poll_now(fd: c_int, events: i16) -> i16 {
     let mut one = pollfd { fd, events, revents: 0 };
-    // SAFETY: reads and writes there. It does not wait.
-    let result = unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) };
+    // SAFETY: one element.
+    let result = unsafe { look(&mut one, 1) };
     // If it fails, the call will say why.
     if Errno::from_ret(result).is_err() { libc::POLLNVAL } else { one.revents }
 }
