@@ -191,7 +191,7 @@ fn signals_while_asking() {
     });
 }
 
-/// C closes a socket; its number becomes a file's.
+/// C closes a socket; its number becomes a pipe's, and a file's.
 #[test]
 fn a_socket_closed_by_c() {
     alone("a_socket_closed_by_c", || {
@@ -210,6 +210,18 @@ fn a_socket_closed_by_c() {
                 assert_eq!(libc::read(number, buf.as_mut_ptr().cast(), 8), 1);
                 late.join().unwrap();
                 assert_eq!(libc::fclose(libc::fdopen(number, c"r".as_ptr())), 0);
+            }
+            let (mut reader, mut writer) = std::io::pipe().unwrap();
+            assert_eq!(reader.as_raw_fd(), number, "another would show nothing");
+            let late = gort::go(move || {
+                std::thread::sleep(SHORT);
+                writer.write_all(b"pipe").unwrap();
+            });
+            assert_eq!(reader.read(&mut [0; 8]).unwrap(), 4);
+            late.join().unwrap();
+            // SAFETY: the number is ours until C closes it.
+            unsafe {
+                assert_eq!(libc::fclose(libc::fdopen(reader.into_raw_fd(), c"r".as_ptr())), 0);
             }
             let mut file = File::open(&path).unwrap();
             assert_eq!(file.as_raw_fd(), number, "another would show nothing");

@@ -49,7 +49,7 @@
 //! # What follows
 //!
 //! - *The number is used again.* `close`, `dup2`, `dup3` and `close_range` forget it before; `socket`, `socketpair`,
-//!   `accept`, `dup`, `F_DUPFD` and `SCM_RIGHTS` make sure after.
+//!   `accept`, `open`, `pipe`, `dup`, `F_DUPFD` and `SCM_RIGHTS` make sure after.
 //! - *Closing while others wait.* They get `EBADF`, where the kernel would leave them waiting. One that is just
 //!   between two tries may make the second with the number's next file, as a thread may that is about to call.
 //! - *dup.* Each number has its own record, in the same queue of events or another. What is the file's (the
