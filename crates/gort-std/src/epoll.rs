@@ -47,7 +47,8 @@ unsafe fn wait(epoll: c_int, events: *mut epoll_event, most: c_int, nanos: Optio
         Ok(found) => found.unwrap_or(0),
         Err(_) => {
             // In milliseconds, as kernels before 5.11 have it; rather too long than too short.
-            let millis = left(limit).map_or(-1, |nanos| nanos.div_ceil(1_000_000) as i32);
+            let millis = left(limit)
+                .map_or(-1, |nanos| nanos.div_ceil(1_000_000).min(i32::MAX as u64) as i32);
             let words =
                 [epoll as usize, events.expose_provenance(), most as usize, millis as usize];
             // SAFETY: as above.

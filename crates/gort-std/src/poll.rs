@@ -39,9 +39,19 @@ pub(crate) fn timespec_of(nanos: u64) -> timespec {
 /// # Safety
 ///
 /// That of poll.
-unsafe fn look(fds: *mut pollfd, count: nfds_t) -> usize {
+pub(crate) unsafe fn look(fds: *mut pollfd, count: nfds_t) -> usize {
     // SAFETY: the caller's contract.
-    unsafe { kernel(nr::POLL, [fds.expose_provenance(), count as usize, 0]) }
+    uninterrupted(|| unsafe { kernel(nr::POLL, [fds.expose_provenance(), count as usize, 0]) })
+}
+
+/// What does not wait, again if a signal has come in between: it may be the runtime's own.
+pub(crate) fn uninterrupted(mut look: impl FnMut() -> usize) -> usize {
+    loop {
+        let found = look();
+        if Errno::from_ret(found) != Err(Errno::EINTR) {
+            return found;
+        }
+    }
 }
 
 /// On a goroutine: waits until there is something, or an error, for at most so many nanoseconds.

@@ -10,7 +10,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::poll::{SET_SIZE, at, copy, timespec_of};
+use crate::poll::{SET_SIZE, at, copy, timespec_of, uninterrupted};
 use crate::taken::take_over;
 use crate::watch::{Look, left, limit, until};
 use crate::words::{answer, blocking, kernel};
@@ -65,8 +65,9 @@ impl Sets {
     fn look(&mut self, count: usize) -> usize {
         let sets = self.0.each_mut().map(|set| at(set.as_mut()));
         let mut time = Some(timespec_of(0));
-        // SAFETY: the sets are here, and have room.
-        unsafe { kernel(nr::PSELECT6, [count, sets[0], sets[1], sets[2], at(time.as_mut()), 0]) }
+        let words = [count, sets[0], sets[1], sets[2], at(time.as_mut()), 0];
+        // SAFETY: the sets are here, and have room. If it is interrupted they are as before.
+        uninterrupted(|| unsafe { kernel(nr::PSELECT6, words) })
     }
 
     /// What is waited for.

@@ -107,6 +107,15 @@ unsafe fn write_to(
     }
 }
 
+/// What a socket has answered, or `again`: the number was a socket's that was closed behind our back.
+fn if_socket(fd: c_int, result: Result<usize, Errno>, again: impl FnOnce() -> isize) -> isize {
+    if result == Err(Errno::ENOTSOCK) {
+        table::arrived(fd);
+        return again();
+    }
+    give(result)
+}
+
 /// A message of these buffers.
 fn message(list: *const iovec, count: usize) -> msghdr {
     // SAFETY: zeroes are one without anything.
@@ -129,7 +138,10 @@ take_over! {
                     let list = iovec { iov_base: buf, iov_len: count };
                     read_from(kind, nr::READ, words, &list, 1)
                 }
-                Kind::Socket if count != 0 => receive(fd, buf, count, 0, null_mut(), null_mut()),
+                Kind::Socket if count != 0 => {
+                    let got = receive(fd, buf, count, 0, null_mut(), null_mut());
+                    return if_socket(fd, got, || read(fd, buf, count));
+                }
                 _ => Errno::from_ret(announced(nr::READ, words)),
             }
         })
@@ -145,7 +157,10 @@ take_over! {
                 Kind::Socket | Kind::Stream | Kind::Polled if total(list, count as usize) == 0 => {
                     Errno::from_ret(kernel(nr::READV, words))
                 }
-                Kind::Socket => receive_message(fd, &mut message(list, count as usize), 0),
+                Kind::Socket => {
+                    let got = receive_message(fd, &mut message(list, count as usize), 0);
+                    return if_socket(fd, got, || readv(fd, list, count));
+                }
                 kind => read_from(kind, nr::READV, words, list, count as usize),
             }
         })
@@ -163,7 +178,10 @@ take_over! {
                     let list = iovec { iov_base: buf.cast_mut(), iov_len: count };
                     write_to(kind, nr::WRITE, words, &list, 1)
                 }
-                Kind::Socket => transmit(fd, buf, count, 0, null(), 0),
+                Kind::Socket => {
+                    let sent = transmit(fd, buf, count, 0, null(), 0);
+                    return if_socket(fd, sent, || write(fd, buf, count));
+                }
                 _ => Errno::from_ret(announced(nr::WRITE, words)),
             }
         })
@@ -179,7 +197,10 @@ take_over! {
                 Kind::Socket | Kind::Stream | Kind::Polled if total(list, count as usize) == 0 => {
                     Errno::from_ret(kernel(nr::WRITEV, words))
                 }
-                Kind::Socket => transmit_message(fd, &message(list, count as usize), 0),
+                Kind::Socket => {
+                    let sent = transmit_message(fd, &message(list, count as usize), 0);
+                    return if_socket(fd, sent, || writev(fd, list, count));
+                }
                 kind => write_to(kind, nr::WRITEV, words, list, count as usize),
             }
         })

@@ -49,7 +49,7 @@
 //! # What follows
 //!
 //! - *The number is used again.* `close`, `dup2`, `dup3` and `close_range` forget it before; `socket`, `socketpair`,
-//!   `accept`, `dup`, `F_DUPFD` and `SCM_RIGHTS` make sure after.
+//!   `accept`, `open`, `pipe`, `dup`, `F_DUPFD` and `SCM_RIGHTS` make sure after.
 //! - *Closing while others wait.* They get `EBADF`, where the kernel would leave them waiting. One that is just
 //!   between two tries may make the second with the number's next file, as a thread may that is about to call.
 //! - *dup.* Each number has its own record, in the same queue of events or another. What is the file's (the
@@ -84,11 +84,12 @@ pub(crate) mod table;
 pub(crate) mod wait;
 
 mod io;
-mod numbers;
+pub(crate) mod numbers;
 mod recv;
 mod send;
 mod sockets;
 
+use crate::poll::look;
 use crate::taken::Taken;
 use crate::words::kernel;
 use gort_sys::{Errno, nr};
@@ -121,8 +122,8 @@ fn is_nonblocking(fd: c_int) -> Result<bool, Errno> {
 /// What poll(2) says now.
 fn poll_now(fd: c_int, events: i16) -> i16 {
     let mut one = pollfd { fd, events, revents: 0 };
-    // SAFETY: reads and writes there. It does not wait.
-    let result = unsafe { kernel(nr::POLL, [(&raw mut one).expose_provenance(), 1, 0]) };
+    // SAFETY: one element.
+    let result = unsafe { look(&mut one, 1) };
     // If it fails, the call will say why.
     if Errno::from_ret(result).is_err() { libc::POLLNVAL } else { one.revents }
 }

@@ -15,7 +15,7 @@ use gort_sys::{Errno, nr};
 use libc::{c_int, c_uint, c_ulong};
 
 /// What the kernel has answered with is a new number, if it is one.
-fn arrived(register: usize) -> usize {
+pub(crate) fn arrived(register: usize) -> usize {
     if let Ok(fd) = Errno::from_ret(register) {
         table::arrived(fd as c_int);
     }
@@ -68,6 +68,23 @@ unsafe fn control(fd: c_int, command: c_int, arg: usize, waits: bool) -> c_int {
     }
 }
 
+/// pipe2(2), which does not wait.
+///
+/// # Safety
+///
+/// That of libc's function.
+unsafe fn pipe_of(pair: *mut c_int, flags: c_int) -> c_int {
+    // SAFETY: the caller's contract; the kernel has written both.
+    unsafe {
+        let made = kernel(nr::PIPE2, [pair.word(), flags.word()]);
+        if made == 0 {
+            table::arrived(*pair);
+            table::arrived(*pair.add(1));
+        }
+        answer(made)
+    }
+}
+
 take_over! {
     /// Who waits for it is woken.
     fn close(fd: c_int) -> c_int else {
@@ -91,6 +108,24 @@ take_over! {
         close_all(first, last, flags)
     } => {
         close_all(first, last, flags)
+    }
+
+    /// Two new numbers.
+    fn pipe(pair: *mut c_int) -> c_int else {
+        // SAFETY: the caller's contract.
+        unsafe { pipe_of(pair, 0) }
+    } => {
+        // SAFETY: the caller's contract.
+        unsafe { pipe_of(pair, 0) }
+    }
+
+    /// Two new numbers.
+    fn pipe2(pair: *mut c_int, flags: c_int) -> c_int else {
+        // SAFETY: the caller's contract.
+        unsafe { pipe_of(pair, flags) }
+    } => {
+        // SAFETY: the caller's contract.
+        unsafe { pipe_of(pair, flags) }
     }
 
     /// A new number.

@@ -8,12 +8,12 @@
 
 use super::{table, wait};
 use crate::taken::take_over;
-use crate::words::{answer, blocking, give, kernel};
+use crate::words::{announced, answer, blocking, give, kernel};
 use gort_sys::types::IntOption;
 use gort_sys::{Errno, nr, raw};
 use libc::{c_int, c_uint, c_void, mmsghdr, msghdr, sockaddr, socklen_t, timespec};
 
-/// With these a call never waits.
+/// With these a call does not wait, if it is a socket that knows them.
 const AT_ONCE: c_int = libc::MSG_DONTWAIT | libc::MSG_OOB | libc::MSG_ERRQUEUE;
 
 /// With no others but these, a read of a stream that is short has taken all that there is.
@@ -43,7 +43,7 @@ pub(super) unsafe fn receive(
     };
     if flags & AT_ONCE != 0 {
         // SAFETY: the caller's contract.
-        return Errno::from_ret(unsafe { kernel(nr::RECVFROM, words(0, flags)) });
+        return Errno::from_ret(unsafe { announced(nr::RECVFROM, words(0, flags)) });
     }
     let most = if flags & !PLAIN == 0 { len.min(MOST) } else { 0 };
     let enough = if flags & libc::MSG_WAITALL != 0 { all_of(fd, len, flags) } else { 0 };
@@ -82,7 +82,7 @@ pub(super) unsafe fn receive_message(
     // SAFETY: the caller's contract.
     let got = unsafe {
         if flags & AT_ONCE != 0 {
-            Errno::from_ret(kernel(nr::RECVMSG, words(flags)))
+            Errno::from_ret(announced(nr::RECVMSG, words(flags)))
         } else if flags & libc::MSG_WAITALL != 0 {
             Errno::from_ret(blocking(nr::RECVMSG, words(flags)))
         } else {
@@ -194,7 +194,7 @@ unsafe fn receive_messages(
     // SAFETY: the caller's contract; the kernel has filled so many messages.
     unsafe {
         let got = if flags & AT_ONCE != 0 {
-            Errno::from_ret(kernel(nr::RECVMMSG, words(0, flags)))?
+            Errno::from_ret(announced(nr::RECVMMSG, words(0, flags)))?
         } else if !time.is_null() || flags & libc::MSG_WAITALL != 0 {
             Errno::from_ret(blocking(nr::RECVMMSG, words(0, flags)))?
         } else {

@@ -6,20 +6,13 @@
 
 #![allow(unsafe_code)]
 
+use super::numbers::arrived;
 use super::{is_nonblocking, room, table, wait};
 use crate::taken::take_over;
 use crate::words::{Word, announced, answer, blocking, give, kernel};
 use gort_sys::types::{FlagOption, IntOption};
 use gort_sys::{Errno, nr, raw};
 use libc::{c_int, c_void, sockaddr, socklen_t};
-
-/// What the kernel has answered with is a new number, if it is one.
-fn arrived(register: usize) -> usize {
-    if let Ok(fd) = Errno::from_ret(register) {
-        table::arrived(fd as c_int);
-    }
-    register
-}
 
 /// A connection, when there is one.
 ///
@@ -90,18 +83,19 @@ unsafe fn connect_to(fd: c_int, addr: *const sockaddr, len: socklen_t) -> Result
         begun => return begun,
     }
     let made = wait::write(fd, 0, |_, waits| {
-        let asked = || match raw::socket_int(descriptor, IntOption::ERROR) {
-            Ok(0) => 0,
-            Ok(errno) => Errno::from_raw(errno).to_ret(),
-            Err(errno) => errno.to_ret(),
+        // The end of it, after which the socket can be connected again if it has failed. What has been begun twice is
+        // ended by one.
+        let ended = |register| match Errno::from_ret(register) {
+            Err(Errno::EISCONN) => 0,
+            _ => register,
         };
-        if waits {
-            let mut one = libc::pollfd { fd, events: libc::POLLOUT, revents: 0 };
-            // SAFETY: reads and writes there.
-            unsafe { blocking(nr::POLL, [(&raw mut one).word(), 1, usize::MAX]) };
-            asked()
-        } else {
-            wait::if_ready(fd, libc::POLLOUT, asked)
+        // SAFETY: the caller's contract.
+        unsafe {
+            if waits {
+                ended(blocking(nr::CONNECT, words))
+            } else {
+                wait::if_ready(fd, libc::POLLOUT, || ended(announced(nr::CONNECT, words)))
+            }
         }
     });
     // As the kernel has it when the time is up.

@@ -10,9 +10,8 @@ use super::record::Record;
 use super::table::{self, borrow};
 use super::{flags, is_nonblocking, poll_now, ready_now};
 use gort_rt::netpoll::{Direction, Unready};
-use gort_rt::timer::NEVER;
-use gort_sys::types::TimeOption;
-use gort_sys::vdso::nanotime;
+use gort_rt::timer::{NEVER, deadline};
+use gort_sys::types::{IntOption, TimeOption};
 use gort_sys::{Errno, raw};
 use libc::c_int;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
@@ -62,15 +61,18 @@ impl Record {
             // SAFETY: see the module.
             let time = raw::socket_timeout(unsafe { borrow(fd) }, option);
             // What is not a socket has none.
-            let nanos =
-                time.map_or(0, |time| time.sec as u64 * 1_000_000_000 + time.usec as u64 * 1_000);
+            let nanos = time.map_or(0, |time| {
+                (time.sec as u64)
+                    .saturating_mul(1_000_000_000)
+                    .saturating_add(time.usec as u64 * 1_000)
+            });
             limits.timeout.store(nanos, Ordering::Relaxed);
             // Release: the time is there.
             limits.epoch.store(epoch, Ordering::Release);
         }
         match limits.timeout.load(Ordering::Relaxed) {
             0 => NEVER,
-            timeout => nanotime().saturating_add(timeout),
+            timeout => deadline(timeout),
         }
     }
 }
@@ -260,16 +262,37 @@ impl Operation {
                         Step::Wait if woken && self.of == Direction::Read && has_ended(self.fd) => {
                             return self.announce(call);
                         }
+                        Step::Wait if self.waits_for_another(record) => {
+                            return self.announce(call);
+                        }
                         Step::Wait => break,
                     }
                 }
             }
-            dry = false;
             if let Err(errno) = self.park(record) {
+                // Who does not wait, or not any more, looks for itself: the event may be on its way.
+                if dry
+                    && errno == Errno::EAGAIN
+                    && let Step::Over(result) = self.step(call(self.done, false))
+                {
+                    return result;
+                }
                 return self.partly(errno);
             }
+            dry = false;
             woken = true;
         }
+    }
+
+    /// Whether it is not this socket that has no room, but the one that a datagram is for: no event tells of that, and
+    /// each attempt makes one.
+    fn waits_for_another(&self, record: &Record) -> bool {
+        self.of == Direction::Write
+            && !record.is_stream()
+            // SAFETY: see the module.
+            && raw::socket_int(unsafe { borrow(self.fd) }, IntOption::TYPE) == Ok(libc::SOCK_DGRAM)
+            && ready_now(self.fd, libc::POLLOUT)
+            && self.is_nonblocking() == Ok(false)
     }
 
     /// Waits for an event.
