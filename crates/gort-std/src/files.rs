@@ -16,6 +16,7 @@
 
 #![allow(unsafe_code)]
 
+use crate::fds::table;
 use crate::poll::{is_ready, ready};
 use crate::real::real;
 use crate::taken::take_over;
@@ -154,9 +155,30 @@ unsafe fn lock_part(fd: c_int, command: c_int, len: c_long) -> c_int {
     answer(unsafe { lock(nr::FCNTL, words(libc::F_SETLK), words(libc::F_SETLKW)) })
 }
 
+/// What has been opened has a number that may have been another file's.
+fn opened(result: usize) -> c_int {
+    if let Ok(fd) = Errno::from_ret(result) {
+        table::arrived(fd as c_int);
+    }
+    answer(result)
+}
+
 macro_rules! announce {
-    ($($name:ident($($arg:ident: $type:ty),*) -> $ret:ty = $nr:ident;)* --- $($more:tt)*) => {
+    (
+        $($open:ident($($part:ident: $word:ty),*) = $open_nr:ident;)* ---
+        $($name:ident($($arg:ident: $type:ty),*) -> $ret:ty = $nr:ident;)* --- $($more:tt)*
+    ) => {
         take_over! {
+            $(
+                /// The thread waits.
+                fn $open($($part: $word),*) -> c_int else {
+                    // SAFETY: the caller's contract.
+                    opened(unsafe { kernel(nr::$open_nr, [$($part.word()),*]) })
+                } => {
+                    // SAFETY: as above.
+                    opened(unsafe { announced(nr::$open_nr, [$($part.word()),*]) })
+                }
+            )*
             $(
                 /// The thread waits.
                 fn $name($($arg: $type),*) -> $ret = $nr => {
@@ -173,12 +195,13 @@ type Text = *const c_char;
 
 // `open` and `openat` are variadic in C: a caller passes the mode, if it does, where it is looked for here.
 announce! {
-    open(path: Text, flags: c_int, mode: c_uint) -> c_int = OPEN;
-    open64(path: Text, flags: c_int, mode: c_uint) -> c_int = OPEN;
-    openat(at: c_int, path: Text, flags: c_int, mode: c_uint) -> c_int = OPENAT;
-    openat64(at: c_int, path: Text, flags: c_int, mode: c_uint) -> c_int = OPENAT;
-    creat(path: Text, mode: c_uint) -> c_int = CREAT;
-    creat64(path: Text, mode: c_uint) -> c_int = CREAT;
+    open(path: Text, flags: c_int, mode: c_uint) = OPEN;
+    open64(path: Text, flags: c_int, mode: c_uint) = OPEN;
+    openat(at: c_int, path: Text, flags: c_int, mode: c_uint) = OPENAT;
+    openat64(at: c_int, path: Text, flags: c_int, mode: c_uint) = OPENAT;
+    creat(path: Text, mode: c_uint) = CREAT;
+    creat64(path: Text, mode: c_uint) = CREAT;
+    ---
     stat(path: Text, found: *mut c_void) -> c_int = STAT;
     stat64(path: Text, found: *mut c_void) -> c_int = STAT;
     lstat(path: Text, found: *mut c_void) -> c_int = LSTAT;

@@ -117,7 +117,7 @@ unsafe fn see_arrivals(message: &msghdr) {
         while let Some(header) = control.as_ref() {
             if (header.cmsg_level, header.cmsg_type) == (libc::SOL_SOCKET, libc::SCM_RIGHTS) {
                 let numbers = libc::CMSG_DATA(control).cast::<c_int>();
-                let len = header.cmsg_len as usize - libc::CMSG_LEN(0) as usize;
+                let len = header.cmsg_len - libc::CMSG_LEN(0) as usize;
                 (0..len / size_of::<c_int>())
                     .for_each(|i| table::arrived(numbers.add(i).read_unaligned()));
             }

@@ -45,7 +45,7 @@ const KIND: usize = 7;
 /// The connection was accepted.
 const ACCEPTED: usize = 8;
 /// The bits that are an address.
-const ADDRESS: usize = (1 << 48) - 1 & !63;
+const ADDRESS: usize = ((1 << 48) - 1) & !63;
 /// What the number's having been forgotten adds, past the address.
 const FORGOTTEN: usize = 1 << 48;
 
