@@ -464,7 +464,7 @@ extern "C" fn one_of<const N: i32>(_: c_int) {
 /// What is set and put back again and again is told as what it is, whatever else was set in between.
 #[test]
 fn what_was_set_is_told() {
-    support::alone("told", || {
+    alone("told", || {
         let signal = libc::SIGUSR2;
         let others = [
             one_of::<1>,
