@@ -148,7 +148,11 @@ fn fetch(work: &Path) -> Result<(), String> {
 /// Runs a crate's tests.
 fn test(work: &Path, name: &str, version: &str, library: Option<&str>) -> Result<Outcome, String> {
     let source = work.join("sources").join(format!("{name}-{version}"));
-    let host = std::env::current_exe().map_err(|error| error.to_string())?;
+    // A copy: building xtask anew meanwhile would take it away.
+    let host = work.join("host");
+    std::env::current_exe()
+        .and_then(|this| fs::copy(this, &host))
+        .map_err(|error| error.to_string())?;
     let runner = format!("target.'cfg(all())'.runner = ['{}', 'host']", host.display());
     let mut command = cargo();
     command.current_dir(&source).args(["test", "--release", "--no-fail-fast", "--lib", "--tests"]);
