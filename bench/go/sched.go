@@ -129,7 +129,7 @@ func measure(count int, work func()) {
 }
 
 // How long what is measured takes at most, where it can be cut short.
-const long = 350 * time.Millisecond
+const long = 300 * time.Millisecond
 
 // Measures what is done full times, or what that is cut down to, after a tenth to warm up.
 func timed(full int, work func(int)) {

@@ -3,17 +3,17 @@
 use std::time::{Duration, Instant};
 
 /// A number from the environment.
-pub fn asked(name: &str) -> Option<u64> {
+pub(crate) fn asked(name: &str) -> Option<u64> {
     std::env::var(name).ok()?.parse().ok()
 }
 
 /// What is to be done in place of `full`.
-pub fn sized(full: u64) -> u64 {
+pub(crate) fn sized(full: u64) -> u64 {
     (full / asked("BENCH_DIVISOR").unwrap_or(1)).max(10)
 }
 
 /// Runs `work`, which does `count` operations, and returns nanoseconds for each.
-pub fn measure(count: u64, mut work: impl FnMut()) -> f64 {
+pub(crate) fn measure(count: u64, mut work: impl FnMut()) -> f64 {
     let repeat = asked("BENCH_REPEAT");
     let count = count * repeat.unwrap_or(1);
     let start = Instant::now();
@@ -26,14 +26,14 @@ pub fn measure(count: u64, mut work: impl FnMut()) -> f64 {
 }
 
 /// Prints a further figure, or a distribution.
-pub fn also(name: &str, figures: &[f64]) {
+pub(crate) fn also(name: &str, figures: &[f64]) {
     let figures: Vec<_> = figures.iter().map(|figure| format!(" {figure:.1}")).collect();
     println!("{name}{}", figures.concat());
 }
 
 /// Prints the median, what one of a thousand takes at least, and the distribution, and returns what one of a
 /// hundred takes at least, in nanoseconds.
-pub fn distribution(mut all: Vec<Duration>) -> f64 {
+pub(crate) fn distribution(mut all: Vec<Duration>) -> f64 {
     all.sort_unstable();
     let part = |of: usize, whole: usize| {
         all[(all.len() * of / whole).min(all.len() - 1)].as_nanos() as f64

@@ -91,12 +91,15 @@ pub(crate) fn ask<S: Read + Write>(client: &mut Client<S>, echo: Echo, rounds: u
     }
 }
 
+/// Has a client ask.
+pub(crate) type Ask<'a> = dyn Fn(&mut Client<TcpStream>) + Sync + 'a;
+
 /// Runs a workload on std: `start` has something run beside the others, `together` has each of the clients ask and
 /// waits for all.
 pub(crate) fn run(
     workload: &str,
     start: fn(Box<dyn FnOnce() + Send>),
-    together: fn(&mut [Client<TcpStream>], &(dyn Fn(&mut Client<TcpStream>) + Sync)),
+    together: fn(&mut [Client<TcpStream>], &Ask<'_>),
 ) -> Option<f64> {
     let echo = Echo::named(workload)?;
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

@@ -126,6 +126,12 @@ const PLANTS: &[Plant] = &[
         "test planted ... FAILED",
     ),
     plant(
+        "ci/crates.sh",
+        "stale-lock-of-the-crates",
+        Append("tests/crates/Cargo.toml", "\n[dependencies]\nlibc = \"0.2\"\n"),
+        "--locked",
+    ),
+    plant(
         "ci/example.sh",
         "no-output",
         Write(EXAMPLE, "//! Empty.\nfn main() {}\n"),

@@ -187,7 +187,7 @@ const WRITES: (Peer, &str) = (Epoll, "the loop does not remember what it could n
 pub(crate) static ROWS: &[Row] = &[
     row(SCHED, "burst", "start 1,000,000 that end at once, each", Nanos, Powers, &[Go, Tokio, Smol, Std])
         .absent(&[MANY]).target(&[Of(0.6, Go)]).main(),
-    row(SCHED, "join", "start one and join it", Nanos, Both, &[Go, Tokio, May, Smol, Std])
+    row(SCHED, "join", "start one and join it", Nanos, Both, &[GortStd, Go, Tokio, May, Smol, Std])
         .target(&[OfBest(0.8)]).main(),
     row(SCHED, "yield", "yield to the other of two", Nanos, One, &[Go, Tokio, May, Smol, Std, Bare])
         .target(&[AtMost(30.0), Of(1.0, May)]).main(),
@@ -198,11 +198,11 @@ pub(crate) static ROWS: &[Row] = &[
     row(SCHED, "stopworld", "stop the world beside a loop", Nanos, All, &[Go]),
 
     row(CHAN, "pingpong", "there and back, no buffer (tokio, smol: one place)", Nanos, Both,
-        &[Go, Tokio, May, Smol, Std, Crossbeam, Flume]).target(&[Of(0.5, Go), Of(0.8, Tokio)]).main(),
+        &[GortStd, Go, Tokio, May, Smol, Std, Crossbeam, Flume]).target(&[Of(0.5, Go), Of(0.8, Tokio)]).main(),
     row(CHAN, "pingpong128", "there and back, buffer of 128", Nanos, Both,
         &[Go, Tokio, Smol, Std, Crossbeam, Flume]).absent(&[NO_BOUND]),
     row(CHAN, "buffered1x1", "one to one, buffer of 128", Nanos, Both,
-        &[Go, Tokio, Smol, Std, Crossbeam, Flume]).absent(&[NO_BOUND]).target(&[Of(0.7, Go)]).main(),
+        &[GortStd, Go, Tokio, Smol, Std, Crossbeam, Flume]).absent(&[NO_BOUND]).target(&[Of(0.7, Go)]).main(),
     row(CHAN, "buffered4x4", "four to four, buffer of 128", Nanos, Powers, &[Go, Smol, Crossbeam, Flume])
         .absent(&[ONE_RECEIVER, NO_BOUND]).target(&[Of(0.8, Go)]).together(),
     row(CHAN, "select3", "select of three (tokio, smol: one place)", Nanos, Both, &[Go, Tokio, Smol, Crossbeam]).target(&[Of(0.6, Go)]).main(),
@@ -213,7 +213,7 @@ pub(crate) static ROWS: &[Row] = &[
 
     row(LOCK, "uncontended", "mutex that nobody else wants", Nanos, One,
         &[Go, Tokio, Smol, Std, ParkingLot]),
-    row(LOCK, "mutex", "mutex that 8 want", Nanos, Powers, &[Go, Tokio, May, Smol, Std, ParkingLot])
+    row(LOCK, "mutex", "mutex that 8 want", Nanos, Powers, &[GortStd, Go, Tokio, May, Smol, Std, ParkingLot])
         .target(&[Of(0.6, Go)]).together().main(),
     row(LOCK, "rwlock", "read-write lock that 8 want, 1 in 10 to write", Nanos, Both,
         &[Go, Tokio, May, Smol, Std, ParkingLot]),
@@ -222,15 +222,15 @@ pub(crate) static ROWS: &[Row] = &[
     row(TIME, "timeradd", "add one of 1,000,000 timers", Nanos, One, &[Go, Tokio, Smol]).target(&[AtMost(300.0)]).main(),
     row(TIME, "timerfire", "fire one of 1,000,000 timers, CPU time", Nanos, One, &[Go]).slow(),
     row(TIME, "timerreset", "reset one of 1,000,000 timers", Nanos, One, &[Go]).target(&[Of(0.6, Go)]),
-    row(TIME, "sleep", "lateness of 1 ms, median", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("median"),
-    row(TIME, "sleep", "lateness of 1 ms, 99 %", Nanos, All, &[Go, Tokio, May, Smol, Std]),
+    row(TIME, "sleep", "lateness of 1 ms, median", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std]).figure("median"),
+    row(TIME, "sleep", "lateness of 1 ms, 99 %", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std]),
     row(TIME, "sleephogs", "lateness of 1 ms beside 4 loops, median", Nanos, All, &[Go]).figure("median")
         .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]).target(&[AtMost(200_000.0)]),
     row(TIME, "sleephogs", "lateness of 1 ms beside 4 loops, 99 %", Nanos, All, &[Go])
         .absent(&[(Tokio, HOGS), (May, HOGS), (Smol, HOGS)]).target(&[AtMost(1_000_000.0)]).main(),
 
     row(PARK, "parked1000", "memory of one of 1,000", Bytes, All, &[Go, Tokio, May, Smol, Std]),
-    row(PARK, "parked10000", "memory of one of 10,000", Bytes, All, &[Go, Tokio, May, Smol, Std]),
+    row(PARK, "parked10000", "memory of one of 10,000", Bytes, All, &[GortStd, Go, Tokio, May, Smol, Std]),
     row(PARK, "parked100000", "memory of one of 100,000", Bytes, All, &[Go, Tokio, Smol])
         .absent(&[MANY, THREADS]),
     row(PARK, "parked1000000", "memory of one of 1,000,000", Bytes, All, &[Go, Tokio, Smol])
@@ -241,13 +241,13 @@ pub(crate) static ROWS: &[Row] = &[
     row(PARK, "parked1000", "start one of 1,000 and let it wait", Nanos, All, &[Go, Tokio, May, Smol, Std])
         .figure("spawn"),
     row(PARK, "parked10000", "start one of 10,000 and let it wait", Nanos, All,
-        &[Go, Tokio, May, Smol, Std]).figure("spawn"),
+        &[GortStd, Go, Tokio, May, Smol, Std]).figure("spawn"),
     row(PARK, "parked100000", "start one of 100,000 and let it wait", Nanos, All, &[Go, Tokio, Smol])
         .figure("spawn"),
     row(PARK, "parked1000000", "start one of 1,000,000 and let it wait", Nanos, All, &[Go, Tokio, Smol])
         .figure("spawn").slow(),
     row(PARK, "parked1000", "wake one of 1,000", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("wake"),
-    row(PARK, "parked10000", "wake one of 10,000", Nanos, All, &[Go, Tokio, May, Smol, Std]).figure("wake"),
+    row(PARK, "parked10000", "wake one of 10,000", Nanos, All, &[GortStd, Go, Tokio, May, Smol, Std]).figure("wake"),
     row(PARK, "parked100000", "wake one of 100,000", Nanos, All, &[Go, Tokio, Smol]).figure("wake"),
     row(PARK, "parked1000000", "wake one of 1,000,000", Nanos, All, &[Go, Tokio, Smol]).figure("wake")
         .target(&[Of(0.6, Go)]).slow(),
@@ -263,7 +263,7 @@ pub(crate) static ROWS: &[Row] = &[
     row(CALL, "block100", "a sleep of 10 ms in the kernel, 100 at a time", Millis, All,
         &[Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]),
     row(CALL, "block500", "a sleep of 10 ms in the kernel, 500 at a time", Millis, All,
-        &[Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]).target(&[AtMost(20.0)]).main(),
+        &[GortStd, Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]).target(&[AtMost(20.0)]).main(),
     row(CALL, "block1000", "a sleep of 10 ms in the kernel, 1,000 at a time", Millis, All,
         &[Go, Tokio, Smol, Std]).absent(&[NO_BLOCK]).slow(),
     row(CALL, "block2000", "a sleep of 10 ms in the kernel, 2,000 at a time", Millis, All,

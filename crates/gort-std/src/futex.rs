@@ -136,11 +136,14 @@ pub(crate) unsafe fn futex(words: Words, parks: bool) -> Result<usize, Errno> {
     let private = operation & FUTEX_PRIVATE_FLAG != 0;
     // SAFETY: the caller's contract.
     unsafe {
+        // Not by a table with the others: the processor forgets where that leads at each system call.
+        if operation == FUTEX_WAKE | FUTEX_PRIVATE_FLAG {
+            return wake_both(words, ANY);
+        }
         match operation & !FUTEX_PRIVATE_FLAG {
             FUTEX_WAIT if private && parks => park_for(words),
             FUTEX_WAIT_BITSET if private && parks => park_until(words, CLOCK_MONOTONIC),
             FUTEX_WAIT_BITSET_REALTIME if private && parks => park_until(words, CLOCK_REALTIME),
-            FUTEX_WAKE if private => wake_both(words, ANY),
             FUTEX_WAKE_BITSET if private && words[5] as u32 != 0 => {
                 wake_both(words, words[5] as u32)
             }

@@ -15,11 +15,10 @@ const HANDLER: u32 = 1 << 16;
 /// Whether this call is to be made the runtime's way; counts it if so.
 #[inline(always)]
 pub(crate) fn takes(taken: &Taken) -> bool {
-    let Some(gp) = gort_rt::may_park() else { return false };
-    if ASIDE.get() != 0 || taken.is_off() {
+    if gort_rt::may_park().is_none() || ASIDE.get() != 0 || taken.is_off() {
         return false;
     }
-    taken.count(std::ptr::from_ref(gp).addr());
+    taken.count(gort_rt::m_thread_pointer().unwrap_or(0));
     true
 }
 

@@ -30,21 +30,29 @@ take_over! {
             }
         }
     } => {
+        let words = [a, b, c, d, e, f];
         // SAFETY: the caller's contract.
-        unsafe { on_goroutine(number as usize, [a, b, c, d, e, f]) }
+        unsafe {
+            match number as usize {
+                nr::FUTEX => give(futex(words, true)),
+                nr => on_goroutine(nr, words),
+            }
+        }
     }
 }
 
+/// Any other call.
+///
 /// # Safety
 ///
 /// That of the call.
+#[inline(never)]
 unsafe fn on_goroutine(nr: usize, words: [usize; 6]) -> c_long {
     let [a, b, c, d, e, f] = words;
     // SAFETY: the caller's contract. Each is the function for the call; libc's names are this crate's functions,
     // where they are taken over.
     unsafe {
         match nr {
-            nr::FUTEX => give(futex(words, true)),
             nr::SCHED_YIELD => libc::sched_yield().into(),
             nr::NANOSLEEP => libc::nanosleep(at(a), at_mut(b)).into(),
             nr::CLOCK_NANOSLEEP => {
@@ -85,11 +93,16 @@ unsafe fn on_goroutine(nr: usize, words: [usize; 6]) -> c_long {
             | nr::CLONE3
             | nr::FORK
             | nr::VFORK => answer(bare(nr, words)),
-            _ => answer(match Class::of(nr) {
-                Class::SysNb => kernel(nr, words),
-                Class::Sys => announced(nr, words),
-                Class::SysBlock => blocking(nr, words),
-            }),
+            _ => {
+                let class = Class::of(nr);
+                answer(if class == Class::SysNb {
+                    kernel(nr, words)
+                } else if class == Class::Sys {
+                    announced(nr, words)
+                } else {
+                    blocking(nr, words)
+                })
+            }
         }
     }
 }

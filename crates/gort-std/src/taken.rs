@@ -10,7 +10,7 @@
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
-/// Counters in cache lines of their own: two goroutines that run at the same time mostly have different ones.
+/// Counters in cache lines of their own: two threads mostly have different ones.
 const SHARDS: usize = 16;
 
 #[derive(Debug)]
@@ -41,10 +41,12 @@ impl Taken {
         self.off.load(Ordering::Relaxed)
     }
 
-    /// `who`: the address of a goroutine. Two that share a counter may lose a count.
+    /// `who`: the thread pointer of the thread. Two that share a counter may lose a count, and take its line
+    /// from each other.
     #[inline(always)]
     pub(crate) fn count(&self, who: usize) {
-        let count = &self.counts[(who >> 9) % SHARDS].0;
+        // 2^64 divided by the golden ratio: threads' blocks have the same lower bits.
+        let count = &self.counts[(who.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 60) % SHARDS].0;
         count.store(count.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
     }
 }

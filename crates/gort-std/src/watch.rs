@@ -14,8 +14,8 @@
 //! kernel has of an epoll (a hang-up that nobody has asked for, an event that somebody else has taken) costs a
 //! question and is never told.
 //!
-//! No event is lost: the watch's last event is taken away, then the kernel is asked, then the goroutine parks, unless
-//! an event has come meanwhile.
+//! No event is lost: what is there already when a descriptor is put in is an event, and what comes after the kernel
+//! was asked is kept for who parks then.
 //!
 //! # How many
 //!
@@ -83,8 +83,8 @@ pub(crate) fn left(limit: u64) -> Option<u64> {
     (limit != NEVER).then(|| limit.saturating_sub(nanotime()))
 }
 
-/// Parks until `ask`, which does not wait, has an answer, or until `limit`: then there is none. It is asked whenever
-/// one of `looks` has something new.
+/// Parks until `ask`, which does not wait and has just had no answer, has one, or until `limit`: then there is none.
+/// It is asked whenever one of `looks` has something new.
 ///
 /// # Errors
 ///
@@ -95,6 +95,8 @@ pub(crate) fn until<R>(
     ask: impl FnMut() -> Option<R>,
 ) -> Result<Option<R>, Errno> {
     let watch = Watch::take()?;
+    // Another's, who has had this watch before.
+    watch.desc.take_event(Direction::Read);
     let result = watch.add(looks.clone()).and_then(|count| match count {
         // Nothing will happen to any of them.
         0 => idle(limit, ask),
@@ -133,12 +135,10 @@ fn park<R>(
         desc.set_deadline(Direction::Read, limit)?;
     }
     let result = loop {
-        desc.take_event(Direction::Read);
-        if let Some(answer) = ask() {
-            break Some(answer);
-        }
-        if desc.wait(Direction::Read, fd).is_err() {
-            break ask();
+        let waited = desc.wait(Direction::Read, fd);
+        let answer = ask();
+        if answer.is_some() || waited.is_err() {
+            break answer;
         }
     };
     if limit != NEVER {

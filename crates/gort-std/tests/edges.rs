@@ -1,4 +1,8 @@
 //! What the kernel does at the edges: signals, numbers that become other files, sockets that fail.
+//!
+//! # Safety
+//!
+//! Descriptors are closed by their numbers only where nobody owns them any more.
 
 #![allow(unsafe_code, reason = "C's functions")]
 
@@ -191,7 +195,7 @@ fn signals_while_asking() {
     });
 }
 
-const ONE: u64 = 1;
+static ONE: u64 = 1;
 
 /// C closes a socket; its number becomes a counter's, a pipe's, and a file's.
 #[test]

@@ -136,21 +136,24 @@ fn each_duplicate_waits_for_itself() {
 fn closed_behind_our_back() {
     matrix(|_| {
         for _ in 0..20 {
-            let (a, b) = pair();
-            let number = b.as_raw_fd();
+            let ((a, b), (mut c, d)) = (pair(), pair());
+            // Far from the numbers that others make.
+            let high = |from: &UnixStream| {
+                // SAFETY: a new number, and nobody's.
+                unsafe { libc::fcntl(from.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 800) }
+            };
+            let number = high(&b);
             let waits = reader(number);
             (&a).write_all(b"1").unwrap();
             assert_eq!(waits.join().unwrap(), Ok((1, b'1')));
-            // SAFETY: not by libc's name; nobody uses them any more.
-            unsafe {
-                gort_sys::raw_syscall(gort_sys::nr::CLOSE, b.into_raw_fd() as usize, 0, 0);
-                gort_sys::raw_syscall(gort_sys::nr::CLOSE, a.into_raw_fd() as usize, 0, 0);
-            }
-            let (mut c, d) = pair();
-            assert!([c.as_raw_fd(), d.as_raw_fd()].contains(&number));
-            let waits = reader(d.as_raw_fd());
+            // SAFETY: not by libc's name; nobody uses it any more.
+            unsafe { gort_sys::raw_syscall(gort_sys::nr::CLOSE, number as usize, 0, 0) };
+            drop((a, b));
+            assert_eq!(high(&d), number);
+            let waits = reader(number);
             c.write_all(b"2").unwrap();
             assert_eq!(waits.join().unwrap(), Ok((1, b'2')));
+            close(number);
         }
     });
 }

@@ -1,4 +1,10 @@
 //! Pipes and what else is read and written: by `RWF_NOWAIT`, or by poll(2), or announced.
+//!
+//! # Safety
+//!
+//! A terminal's numbers are nobody else's.
+
+#![allow(unsafe_code)]
 
 use gort_std as _;
 
@@ -75,7 +81,6 @@ fn a_childs_output() {
 
 /// What the kernel gives no `RWF_NOWAIT` for: the line is read when it is there.
 #[test]
-#[expect(unsafe_code, reason = "std has no terminals")]
 fn terminals() {
     use std::os::fd::FromRawFd;
     everywhere(|| {

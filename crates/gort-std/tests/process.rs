@@ -71,8 +71,8 @@ fn forked_children() {
             }
             let output = command.output().unwrap();
             assert_eq!((output.status.code(), &*output.stdout), (Some(3), &b"/\n"[..]));
+            // SAFETY: as above.
             let refused = unsafe {
-                // SAFETY: as above.
                 Command::new("true").pre_exec(|| Err(ErrorKind::Unsupported.into())).status()
             };
             assert!(refused.is_err());

@@ -413,6 +413,34 @@ fn a_semaphore_is_posted_where_the_runtime_must_not_be_entered() {
     });
 }
 
+static POSTED: Shared<std::mem::MaybeUninit<libc::sem_t>> =
+    Shared::new(std::mem::MaybeUninit::zeroed());
+
+extern "C" fn posts(_: c_int) {
+    c!(sem_post(POSTED.at().cast()));
+}
+
+#[test]
+fn a_semaphore_is_posted_by_a_handler() {
+    // SAFETY: zeros are a mask that is empty, and no flags.
+    let mut action: libc::sigaction = unsafe { zeroed() };
+    action.sa_sigaction = posts as *const () as usize;
+    action.sa_flags = libc::SA_ONSTACK | libc::SA_RESTART;
+    c!(sigaction(libc::SIGUSR2, &action, std::ptr::null_mut()));
+    matrix(|_| {
+        c!(sem_init(POSTED.at().cast(), 0, 0));
+        gort::scope(|s| {
+            for _ in 0..20 {
+                s.go(|| assert_eq!(c!(sem_wait(POSTED.at().cast())), 0));
+            }
+            support::settle();
+            for _ in 0..20 {
+                c!(raise(libc::SIGUSR2));
+            }
+        });
+    });
+}
+
 #[test]
 fn a_barrier_holds_threads_and_goroutines() {
     const ALL: u32 = 44;
@@ -490,4 +518,20 @@ fn a_thread_is_joined_by_a_goroutine() {
             assert_eq!(thread.join().expect("it does not panic"), i);
         });
     });
+}
+
+#[test]
+fn threads_are_goroutines_when_the_environment_says_so() {
+    let starts = |goroutine: bool| {
+        move || {
+            let thread = std::thread::spawn(|| gort::current().is_some());
+            assert_eq!(thread.join().expect("it does not panic"), goroutine);
+        }
+    };
+    let output = support::Child::new("threads", || starts(true)()).env("GORT_STD", "threads").run();
+    if support::is_child() {
+        return;
+    }
+    starts(false)();
+    assert!(output.status.success(), "{}", support::stderr(&output));
 }

@@ -1,4 +1,10 @@
 //! std's sockets on goroutines: what they do is what they do on threads, and what waits is the goroutine.
+//!
+//! # Safety
+//!
+//! The kernel writes into buffers of the caller's.
+
+#![allow(unsafe_code)]
 
 use gort_std as _;
 
@@ -137,8 +143,11 @@ fn connecting() {
 /// Nobody answers where a listener's queue is full.
 #[test]
 fn connecting_takes_long() {
-    alike(|| {
-        let listener = socket2_listener();
+    let _one = support::serial();
+    let _watchdog = support::watchdog();
+    // It takes a second.
+    gort::run(|| {
+        let listener = short_listener();
         let addr = listener.local_addr().unwrap();
         let mut there = Vec::new();
         let error = loop {
@@ -161,7 +170,7 @@ fn connecting_takes_long() {
 }
 
 /// A listener with room for as few as may be.
-fn socket2_listener() -> TcpListener {
+fn short_listener() -> TcpListener {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     gort_sys::raw::listen(&listener, 1).unwrap();
     listener
@@ -213,7 +222,6 @@ fn all_of_it() {
             let at = buf.as_mut_ptr().cast();
             use std::os::fd::AsRawFd;
             // SAFETY: writes there.
-            #[expect(unsafe_code, reason = "std has no such flag")]
             let got = unsafe { libc::recv(server.as_raw_fd(), at, 10, libc::MSG_WAITALL) };
             (got, buf)
         });

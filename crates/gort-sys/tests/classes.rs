@@ -8,7 +8,7 @@
 
 use gort_sys::fd::AsFd;
 use gort_sys::types::*;
-use gort_sys::{Entry, Raw, Regs, call, raw};
+use gort_sys::{Class as By, Entry, Raw, Regs, call, nr, raw};
 use std::cell::Cell;
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -117,4 +117,30 @@ fn waiting_depends_on_the_arguments() {
         })
     };
     assert_eq!((enter(0), enter(1)), (Sys, SysBlock));
+}
+
+/// By the number alone: what all declarations of the number say, or that it may wait.
+#[test]
+fn classes_of_numbers() {
+    let all = [
+        (nr::GETPID, By::SysNb),
+        (nr::DUP, By::SysNb),
+        (nr::CLONE, By::SysNb),
+        (nr::READ, By::Sys),
+        (nr::CLOSE, By::Sys),
+        (nr::PAUSE, By::SysBlock),
+        (nr::NANOSLEEP, By::SysBlock),
+        // It depends on the arguments.
+        (nr::FLOCK, By::Sys),
+        (nr::EPOLL_WAIT, By::Sys),
+        (nr::FCNTL, By::Sys),
+        (nr::FUTEX, By::Sys),
+        // There are none.
+        (511, By::Sys),
+        (512, By::Sys),
+        (usize::MAX, By::Sys),
+    ];
+    for (number, class) in all {
+        assert_eq!(By::of(number), class, "{number}");
+    }
 }

@@ -103,7 +103,7 @@ fn tungstenite_echo() {
 
 /// As much of a mail server as takes a letter: its lines.
 fn take_letters(mut stream: io::BufReader<TcpStream>, letters: &Mutex<Vec<String>>) {
-    let mut say = |stream: &mut io::BufReader<TcpStream>, text: &str| {
+    let say = |stream: &mut io::BufReader<TcpStream>, text: &str| {
         stream.get_mut().write_all(format!("{text}\r\n").as_bytes()).unwrap();
     };
     say(&mut stream, "220 here");

@@ -307,6 +307,7 @@ pub(crate) fn id_here() -> u64 {
 /// The thread pointer of the thread that this runs on, if a goroutine's own is set in its place: on
 /// the goroutine, and in C that it calls. Good in a signal handler; elsewhere it may be another
 /// thread's at once.
+#[inline]
 pub fn m_thread_pointer() -> Option<usize> {
     let fs = getg()?.m.get()?.fs.get();
     (fs != slot::thread_pointer()).then_some(fs)

@@ -145,6 +145,7 @@ impl Sched {
     }
 
     /// See `forked`.
+    #[inline]
     pub(crate) fn is_forked(&self) -> bool {
         self.forked.load(Ordering::Relaxed) != 0
     }

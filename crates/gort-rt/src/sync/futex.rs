@@ -169,13 +169,11 @@ pub(crate) fn is_noted() -> bool {
 
 /// Wakes everybody in the buckets that are noted. By sysmon.
 pub(crate) fn wake_noted() {
-    for (word, bits) in NOTED.iter().enumerate() {
+    for (bits, buckets) in NOTED.iter().zip(TABLE.chunks(u32::BITS as usize)) {
         // Acquire: pairs with the Release in `futex_wake_later`.
-        let mut bits = bits.swap(0, Ordering::Acquire);
-        while bits != 0 {
-            wake_all_in(&TABLE[word * u32::BITS as usize + bits.trailing_zeros() as usize]);
-            bits &= bits - 1;
-        }
+        let bits = bits.swap(0, Ordering::Acquire);
+        let noted = buckets.iter().enumerate().filter(|(at, _)| bits >> at & 1 != 0);
+        noted.for_each(|(_, bucket)| wake_all_in(bucket));
     }
 }
 

@@ -84,7 +84,7 @@ pub(crate) mod table;
 pub(crate) mod wait;
 
 mod io;
-pub(crate) mod numbers;
+mod numbers;
 mod recv;
 mod send;
 mod sockets;

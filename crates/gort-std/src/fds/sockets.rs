@@ -30,6 +30,11 @@ unsafe fn accept_one(
     let descriptor = unsafe { table::borrow(fd) };
     let listens = || raw::socket_int(descriptor, FlagOption::ACCEPTCONN.into()) == Ok(1);
     let flags_are_known = flags & !(libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK) == 0;
+    // An error is nothing to wait for.
+    if !flags_are_known || (table::find(fd).is_none() && !listens()) {
+        // SAFETY: the caller's contract.
+        return Errno::from_ret(unsafe { kernel(nr::ACCEPT4, words) });
+    }
     // SAFETY: the caller's contract.
     let accepted = wait::accept(fd, |_, waits| unsafe {
         if waits {
@@ -37,10 +42,7 @@ unsafe fn accept_one(
         }
         // A thread, or another process, may take it first; then the thread waits for the next.
         match wait::if_ready(fd, libc::POLLIN, || announced(nr::ACCEPT4, words)) {
-            // An error is nothing to wait for.
-            wait if wait == wait::would_wait() && !(flags_are_known && listens()) => {
-                kernel(nr::ACCEPT4, words)
-            }
+            wait if wait == wait::would_wait() && !listens() => kernel(nr::ACCEPT4, words),
             answer => answer,
         }
     })?;

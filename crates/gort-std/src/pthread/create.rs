@@ -18,6 +18,9 @@
 //! to clean up on the way. Thread-local variables and keys are destroyed by the goroutine's end, before whoever
 //! joins goes on. Nobody can be cancelled: there is no signal for one goroutine.
 //!
+//! libc ends the process with its last thread, which the runtime's threads never let happen. So if the main thread has ended
+//! itself, the last goroutine does that ([`LIVE`]).
+//!
 //! # Safety
 //!
 //! Each function has the contract of libc's function of its name.
@@ -35,17 +38,24 @@ use gort::{Builder, JoinHandle};
 use gort_rt::WaitReason;
 use gort_rt::sync::Place;
 use gort_sys::context::slot;
+use gort_sys::raw;
 use libc::{c_char, c_int, c_void, pthread_attr_t, pthread_t, size_t};
 use std::io;
 use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 type Routine = unsafe extern "C-unwind" fn(*mut c_void) -> *mut c_void;
 
 static ENABLED: AtomicBool = AtomicBool::new(false);
+
+/// How many goroutines are threads to C and not over.
+static LIVE: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether the main thread has ended itself.
+static MAIN_GONE: AtomicBool = AtomicBool::new(false);
 
 /// From now on threads are goroutines.
 pub(crate) fn enable() {
@@ -71,6 +81,9 @@ pub(crate) fn enable() {
 ///     }
 /// }
 /// ```
+///
+/// What the kernel keeps for each thread (signal mask, thread id, affinity, namespaces, rings of io_uring) is not the
+/// goroutine's: threads that use it have to be started in [`passthrough`](crate::passthrough).
 ///
 /// The main thread stays a thread, and when `main` returns the process ends. Stack size, detached state and names are
 /// as asked for; a thread that is to have a stack of the program's own, a scheduling policy, an affinity or a signal
@@ -182,11 +195,13 @@ unsafe fn start(
     // SAFETY: the caller's contract.
     unsafe { thread.write(record.thread()) };
     let builder = Builder::new().stack_size(wanted.stack);
+    LIVE.fetch_add(1, Ordering::Relaxed);
     match builder.spawn(move || run(record, routine, arg)) {
         Ok(handle) => state.handle = Some(handle),
         Err(error) => {
             drop(state);
             record.give();
+            LIVE.fetch_sub(1, Ordering::Relaxed);
             return (error.kind() != io::ErrorKind::Unsupported).then_some(libc::EAGAIN);
         }
     }
@@ -204,6 +219,11 @@ fn run(record: &'static Record, routine: Routine, arg: usize) -> usize {
     let arg = std::ptr::with_exposed_provenance_mut(arg);
     // SAFETY: `pthread_create`'s caller has said that it may be called.
     let exited = unsafe { call_until_exit(&mut buf, routine, arg, &mut result) } != 0;
+    // SeqCst, here and in `exit`: either this one sees that the main thread has gone, or that one that nobody is left.
+    if LIVE.fetch_sub(1, Ordering::SeqCst) == 1 && MAIN_GONE.load(Ordering::SeqCst) {
+        // SAFETY: what libc does when the last thread ends.
+        unsafe { libc::exit(0) };
+    }
     if exited { record.exit.load(Ordering::Relaxed) } else { result.expose_provenance() }
 }
 
@@ -310,6 +330,13 @@ unsafe fn exit(value: *mut c_void) -> ! {
         None if goroutine => gort_rt::throw(
             "gort-std: pthread_exit on a goroutine that is no thread: gort::goexit ends it",
         ),
+        None if ENABLED.load(Ordering::Relaxed) && raw::gettid() == raw::getpid() => {
+            MAIN_GONE.store(true, Ordering::SeqCst);
+            if LIVE.load(Ordering::SeqCst) == 0 {
+                // SAFETY: as in `run`.
+                unsafe { libc::exit(0) };
+            }
+        }
         None => {}
     }
     // SAFETY: the caller's contract; on a goroutine `call_until_exit` is where it ends.

@@ -415,7 +415,7 @@ impl Party {
         let named = call!(getsockname(self.fd(to), (&raw mut name).cast(), &mut len));
         let flag = if nonblocking { libc::SOCK_NONBLOCK } else { 0 };
         // Every second time by what is there already.
-        if at % 2 == 0 {
+        if at.is_multiple_of(2) {
             let new = call!(socket(libc::AF_UNIX, libc::SOCK_STREAM | flag, 0));
             self.put_new(at, new);
             self.limits(at);

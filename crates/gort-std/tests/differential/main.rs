@@ -46,7 +46,7 @@ fn same(on_thread: &[String], on_goroutine: &[String]) {
 
 #[test]
 fn one_party() {
-    cases(150, vec(alone::op(), 1..80), |program| {
+    cases(100, vec(alone::op(), 1..80), |program| {
         let on_thread = alone::run(program);
         let on_goroutine = gort::run(|| alone::run(program));
         same(&on_thread, &on_goroutine);
@@ -55,7 +55,7 @@ fn one_party() {
 
 #[test]
 fn futexes_and_locks() {
-    cases(100, vec(locks::op(), 1..60), |program| {
+    cases(80, vec(locks::op(), 1..60), |program| {
         let on_thread = locks::run(program);
         let on_goroutine = gort::run(|| locks::run(program));
         same(&on_thread, &on_goroutine);
@@ -64,7 +64,7 @@ fn futexes_and_locks() {
 
 #[test]
 fn two_parties() {
-    cases(40, couple::program(), |program| {
+    cases(30, couple::program(), |program| {
         let on_threads = couple::run(program, [false, false]);
         for goroutines in [[true, true], [true, false], [false, true]] {
             let others = couple::run(program, goroutines);

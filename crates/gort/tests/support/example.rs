@@ -18,7 +18,15 @@ pub fn example(name: &str) -> PathBuf {
         return program;
     }
     let mut build = Command::new(env!("CARGO"));
-    build.args(["build", "--quiet", "--package", "gort", "--example", name, "--target-dir"]);
+    build.args([
+        "build",
+        "--quiet",
+        "--package",
+        env!("CARGO_PKG_NAME"),
+        "--example",
+        name,
+        "--target-dir",
+    ]);
     build.arg(profile.parent().expect("`target`"));
     if profile.ends_with("release") {
         build.arg("--release");
