@@ -16,7 +16,7 @@
 
 #![allow(unsafe_code)]
 
-use crate::fds::table;
+use crate::fds::numbers::arrived;
 use crate::poll::{is_ready, ready};
 use crate::real::real;
 use crate::taken::take_over;
@@ -155,28 +155,20 @@ unsafe fn lock_part(fd: c_int, command: c_int, len: c_long) -> c_int {
     answer(unsafe { lock(nr::FCNTL, words(libc::F_SETLK), words(libc::F_SETLKW)) })
 }
 
-/// What has been opened has a number that may have been another file's.
-fn opened(result: usize) -> c_int {
-    if let Ok(fd) = Errno::from_ret(result) {
-        table::arrived(fd as c_int);
-    }
-    answer(result)
-}
-
 macro_rules! announce {
     (
-        $($open:ident($($part:ident: $word:ty),*) = $open_nr:ident;)* ---
+        $($open:ident($($opened:ident: $with:ty),*) = $by:ident;)* ---
         $($name:ident($($arg:ident: $type:ty),*) -> $ret:ty = $nr:ident;)* --- $($more:tt)*
     ) => {
         take_over! {
             $(
                 /// The thread waits.
-                fn $open($($part: $word),*) -> c_int else {
+                fn $open($($opened: $with),*) -> c_int else {
                     // SAFETY: the caller's contract.
-                    opened(unsafe { kernel(nr::$open_nr, [$($part.word()),*]) })
+                    answer(arrived(unsafe { kernel(nr::$by, [$($opened.word()),*]) }))
                 } => {
-                    // SAFETY: as above.
-                    opened(unsafe { announced(nr::$open_nr, [$($part.word()),*]) })
+                    // SAFETY: the caller's contract.
+                    answer(arrived(unsafe { announced(nr::$by, [$($opened.word()),*]) }))
                 }
             )*
             $(

@@ -9,7 +9,7 @@ thread_local! {
     static ASIDE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// What a signal's handler adds to [`ASIDE`], beside the reasons of others.
+/// What a signal's handler sets in [`ASIDE`], beside the reasons of others.
 const HANDLER: u32 = 1 << 16;
 
 /// Whether this call is to be made the runtime's way; counts it if so.
@@ -59,7 +59,7 @@ impl Drop for Aside {
 #[inline]
 pub(crate) fn stand_aside() -> u32 {
     let before = ASIDE.get();
-    ASIDE.set(before + HANDLER);
+    ASIDE.set(before | HANDLER);
     before
 }
 
@@ -67,6 +67,12 @@ pub(crate) fn stand_aside() -> u32 {
 #[inline]
 pub(crate) fn stand_back(before: u32) {
     ASIDE.set(before);
+}
+
+/// All handlers have been left by a jump.
+#[inline]
+pub(crate) fn leave_handlers() {
+    ASIDE.set(ASIDE.get() % HANDLER);
 }
 
 /// Does `work` as if this crate were not there: what waits in it is the thread, which the runtime rescues the

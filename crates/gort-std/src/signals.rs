@@ -17,7 +17,8 @@
 //! be waited for. So there is none: each signal has [`FRONTS`] places, each with a front of its own; a function that is
 //! not in one of them yet takes the next, before its front is given to the kernel, and what the kernel
 //! gives back as the old action says by its front which place that is. A place is used again when as many other
-//! functions have been installed for the signal since, by which time no thread is on its way to the older one.
+//! functions have been installed for the signal since, by which time no thread is on its way to the older one; but
+//! not while that is installed.
 //!
 //! # Against raising `locks`
 //!
@@ -38,8 +39,9 @@
 //!
 //! # What does not
 //!
-//! A handler that is left by `longjmp` leaves its goroutine standing aside: from then on it blocks its thread
-//! where others park. `sigset` of System V installs handlers without a front.
+//! A handler that is left by a jump of which nothing is seen here (`_longjmp`, assembly) leaves its goroutine standing
+//! aside: from then on it blocks its thread where others park. A jump within a handler is taken for one out of it.
+//! `sigset` of System V installs handlers without a front.
 //!
 //! # Safety
 //!
@@ -50,6 +52,7 @@
 
 use crate::here;
 use crate::poll::SET_SIZE;
+use crate::real::real;
 use crate::taken::take_over;
 use crate::words::{answer, blocking, fail, kernel};
 use gort_sys::context::sigframe;
@@ -107,12 +110,25 @@ fn front_of(signal: c_int, function: usize) -> usize {
     // Relaxed: only compared.
     let known = places.functions.iter().position(|place| place.load(Ordering::Relaxed) == function);
     let place = known.unwrap_or_else(|| {
-        let place = places.turn.fetch_add(1, Ordering::Relaxed) % FRONTS;
+        let next = || places.turn.fetch_add(1, Ordering::Relaxed) % FRONTS;
+        // Not that of the one which is installed, though it may have been so for long.
+        let place = match next() {
+            place if fronts()[place] == installed(signal) => next(),
+            place => place,
+        };
         // Release: with the Acquire in `front`.
         places.functions[place].store(function, Ordering::Release);
         place
     });
     fronts()[place]
+}
+
+/// The handler that the kernel has.
+fn installed(signal: c_int) -> usize {
+    let mut action = SigAction::DEFAULT;
+    // SAFETY: nothing is changed.
+    let _ = unsafe { raw::rt_sigaction(Signal(signal), None, Some(&mut action)) };
+    action.handler
 }
 
 /// What is called by this handler, as the user knows it.
@@ -260,6 +276,22 @@ fn siginterrupt_by(signal: c_int, interrupts: bool, fronted: bool) -> c_int {
     }
 }
 
+unsafe extern "C-unwind" {
+    /// libc's `longjmp`, by a name that is not taken over.
+    fn _longjmp(place: *mut c_void, value: c_int) -> !;
+}
+
+/// `longjmp`, maybe out of a handler.
+///
+/// # Safety
+///
+/// That of `longjmp`.
+unsafe fn jump(place: *mut c_void, value: c_int) -> ! {
+    here::leave_handlers();
+    // SAFETY: the caller's contract; nothing is to be dropped here.
+    unsafe { _longjmp(place, value) }
+}
+
 /// `rt_sigtimedwait`'s words.
 fn words(set: *const sigset_t, info: *mut siginfo_t, time: *const timespec) -> [usize; 4] {
     [set.expose_provenance(), info.expose_provenance(), time.expose_provenance(), SET_SIZE]
@@ -336,6 +368,34 @@ set_anywhere! {
     __sysv_signal(signal: c_int, handler: sighandler_t) -> sighandler_t = sysv_signal_by(signal, handler);
     siginterrupt(signal: c_int, interrupts: c_int) -> c_int = siginterrupt_by(signal, interrupts != 0);
     ---
+    /// Out of a handler, things are as before it.
+    fn longjmp(place: *mut c_void, value: c_int) -> ! else {
+        // SAFETY: the caller's contract.
+        unsafe { jump(place, value) }
+    } => {
+        // SAFETY: as above.
+        unsafe { jump(place, value) }
+    }
+
+    /// Out of a handler, things are as before it.
+    fn siglongjmp(place: *mut c_void, value: c_int) -> ! else {
+        // SAFETY: the caller's contract.
+        unsafe { jump(place, value) }
+    } => {
+        // SAFETY: as above.
+        unsafe { jump(place, value) }
+    }
+
+    /// The same, with a check of the stack.
+    fn __longjmp_chk(place: *mut c_void, value: c_int) -> ! else {
+        here::leave_handlers();
+        // SAFETY: the caller's contract; libc's type.
+        unsafe { real!(__longjmp_chk(place, value): fn(*mut c_void, c_int) -> !) }
+    } => {
+        // SAFETY: as above.
+        unsafe { real!(__longjmp_chk(place, value): fn(*mut c_void, c_int) -> !) }
+    }
+
     /// The thread waits for a signal.
     fn sigsuspend(mask: *const sigset_t) -> c_int else {
         // SAFETY: the caller's contract.

@@ -456,3 +456,33 @@ fn after_fork() {
         act(libc::SIGUSR1, libc::SIG_IGN, 0, &[]);
     });
 }
+
+extern "C" fn one_of<const N: i32>(_: c_int) {
+    SEEN.store(N, Ordering::Relaxed);
+}
+
+/// What is set and put back again and again is told as what it is, whatever else was set in between.
+#[test]
+fn what_was_set_is_told() {
+    alone("told", || {
+        let signal = libc::SIGUSR2;
+        let others = [
+            one_of::<1>,
+            one_of::<2>,
+            one_of::<3>,
+            one_of::<4>,
+            one_of::<5>,
+            one_of::<6>,
+            one_of::<7>,
+            one_of::<8>,
+            one_of::<9>,
+        ];
+        let own = one_of::<0> as *const () as usize;
+        act(signal, own, 0, &[]);
+        for other in others {
+            let other = other as extern "C" fn(c_int) as *const () as usize;
+            assert_eq!(act(signal, other, 0, &[]).sa_sigaction, own);
+            assert_eq!(act(signal, own, 0, &[]).sa_sigaction, other);
+        }
+    });
+}

@@ -21,6 +21,8 @@ unsafe extern "C" {
     safe fn timed_joins() -> c_int;
     safe fn refusals() -> c_int;
     safe fn locks() -> c_int;
+    /// Not among all: no threads.
+    pub safe fn leaves_handlers(times: c_int) -> c_int;
 }
 
 /// The functions, with their names.

@@ -5,6 +5,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <semaphore.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
@@ -369,5 +370,25 @@ int locks(void)
     for (int i = 0; i < THREADS; i++)
         CHECK(pthread_join(threads[i], NULL) == 0);
     CHECK(turns == THREADS * ROUNDS);
+    return 0;
+}
+
+static sigjmp_buf place;
+
+static void leave(int number)
+{
+    siglongjmp(place, number);
+}
+
+int leaves_handlers(int times)
+{
+    struct sigaction action = { .sa_handler = leave };
+    CHECK(sigaction(SIGUSR2, &action, NULL) == 0);
+    for (volatile int i = 0; i < times; i++) {
+        int number = sigsetjmp(place, 1);
+        if (number == 0)
+            raise(SIGUSR2);
+        CHECK(number == 0 || number == SIGUSR2);
+    }
     return 0;
 }

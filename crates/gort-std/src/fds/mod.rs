@@ -84,7 +84,7 @@ pub(crate) mod table;
 pub(crate) mod wait;
 
 mod io;
-mod numbers;
+pub(crate) mod numbers;
 mod recv;
 mod send;
 mod sockets;

@@ -15,7 +15,7 @@ use gort_sys::{Errno, nr};
 use libc::{c_int, c_uint, c_ulong};
 
 /// What the kernel has answered with is a new number, if it is one.
-pub(super) fn arrived(register: usize) -> usize {
+pub(crate) fn arrived(register: usize) -> usize {
     if let Ok(fd) = Errno::from_ret(register) {
         table::arrived(fd as c_int);
     }

@@ -27,7 +27,9 @@ unsafe fn real_wait(barrier: *mut pthread_barrier_t) -> c_int {
 }
 
 unsafe fn wait_here(barrier: *mut pthread_barrier_t) -> c_int {
-    let address = barrier.addr() | 2;
+    // Nobody else's key: who has let go of a mutex that was in this memory may still be about to wake somebody,
+    // and who is woken here does not look again.
+    let address = barrier.addr() | 1 << (usize::BITS - 1);
     let others = Cell::new(0);
     // SAFETY: the caller's contract: the barrier is there until the round is over.
     let check = || unsafe {

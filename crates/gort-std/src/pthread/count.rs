@@ -89,8 +89,11 @@ pub(super) fn is_forked() -> bool {
 }
 
 extern "C" fn forked() {
-    if STATE.load(Ordering::Relaxed) == ARMED {
+    // Before the runtime has started the child may start one of its own.
+    if gort_rt::procs() != 0 {
         STATE.store(FORKED, Ordering::Relaxed);
+        // Before the handlers of others, which may unlock.
+        gort_rt::forked();
     }
 }
 
@@ -161,11 +164,18 @@ impl Waiting {
         let count = of(self.key);
         let wait = Wait { address: self.key, place: self.place, arg: 0, reason: self.reason };
         let check = || count.sequence.load(Ordering::Relaxed) == sequence;
-        match self.until {
+        let parked = match self.until {
             None if park_at(wait, check, || ()) => Parked::Woken,
             None => Parked::Not,
             Some(until) => park_until(wait, until.monotonic(), check, || (), || true),
+        };
+        if parked == Parked::Woken {
+            // Before the next try: see the module. Not only by who waits for a mutex: what was a condition may be one
+            // next. SeqCst, as is `wake_next`'s load after it has let go.
+            let (key, nobody) = (self.key, 0);
+            let _ = count.woken.compare_exchange(key, nobody, Ordering::SeqCst, Ordering::Relaxed);
         }
+        parked
     }
 
     /// Tries, and parks for as long as it is of no use; `None` if it is too late.
@@ -181,10 +191,6 @@ impl Waiting {
                 return None;
             }
             if self.park(sequence) == Parked::Woken {
-                // Before the next try: see the module. SeqCst, as is `wake_next`'s load after it has let go.
-                let (key, nobody) = (self.key, 0);
-                let _ =
-                    count.woken.compare_exchange(key, nobody, Ordering::SeqCst, Ordering::Relaxed);
                 // It has waited already.
                 self.place = Place::Front;
             }

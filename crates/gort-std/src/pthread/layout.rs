@@ -15,8 +15,10 @@ use std::mem::MaybeUninit;
 use std::ptr::null;
 use std::sync::atomic::{AtomicU8, AtomicU32, Ordering};
 
-/// What makes a mutex one of the kernel's: it is robust, inherits priorities, has a ceiling.
-const KERNEL: u32 = 16 | 32 | 64;
+/// What makes a mutex one of the kernel's: it is robust, or has a ceiling.
+const KERNEL: u32 = 16 | 64;
+/// Whoever owns it inherits priorities.
+const INHERITS: u32 = 32;
 /// Processes share it.
 const SHARED: u32 = 128;
 const TYPE: u32 = 3;
@@ -52,6 +54,13 @@ unsafe fn mutex_kind(mutex: *const pthread_mutex_t) -> u32 {
 pub(super) unsafe fn mutex_is_plain(mutex: *const pthread_mutex_t) -> bool {
     // SAFETY: the caller's contract.
     is_known() && unsafe { mutex_kind(mutex) } & (KERNEL | SHARED) == 0
+}
+
+/// Whether priorities are inherited, as far as threads have them, and goroutines may wait for it here.
+#[inline(always)]
+pub(super) unsafe fn mutex_inherits(mutex: *const pthread_mutex_t) -> bool {
+    // SAFETY: the caller's contract.
+    unsafe { mutex_kind(mutex) & INHERITS != 0 && mutex_is_plain(mutex) }
 }
 
 /// Whether only this process waits for it.

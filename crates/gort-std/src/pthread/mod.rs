@@ -13,8 +13,10 @@
 //! Two functions let go of a mutex inside libc, where that is not seen: waiting for a condition (`cond.rs` has what is
 //! done about it), and the destruction of threads, which concerns robust mutexes only.
 //!
-//! What processes share, robust mutexes, and those that the kernel hands on (priority inheritance) are left to
-//! libc: the goroutine waits on its thread, and the P goes to others first.
+//! What processes share, robust mutexes, and those with a ceiling are left to libc: the goroutine waits on its thread,
+//! and the P goes to others first. Of a mutex that inherits priorities the kernel would have to know the owner, which it
+//! does not if that is a goroutine: once goroutines wait for C's objects threads wait for such a mutex here, too,
+//! and nothing is inherited.
 //!
 //! # Safety
 //!

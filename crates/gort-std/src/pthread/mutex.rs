@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use super::clock::Deadline;
-use super::count::{Waiting, arm, of, wake_next};
+use super::count::{Waiting, arm, is_armed, of, wake_next};
 use super::layout;
 use crate::here;
 use crate::real::real;
@@ -19,6 +19,21 @@ use libc::{c_int, clockid_t, pthread_mutex_t, timespec};
 /// Where who waits for it is found: not where futexes are (1 more) and not where the runtime's own locks are.
 pub(super) fn key(mutex: *const pthread_mutex_t) -> usize {
     mutex.addr() | 2
+}
+
+/// On a thread.
+#[inline(always)]
+unsafe fn lock_on_thread(mutex: *mut pthread_mutex_t) -> c_int {
+    // SAFETY: the caller's contract.
+    unsafe { if parks_too(mutex) { lock_parking(mutex, None) } else { real_lock(mutex) } }
+}
+
+/// Whether threads, too, wait for it in the table: where priorities are inherited the kernel looks for the owner,
+/// and never wakes who waits for a goroutine.
+#[inline(always)]
+unsafe fn parks_too(mutex: *mut pthread_mutex_t) -> bool {
+    // SAFETY: the caller's contract.
+    is_armed() && unsafe { layout::mutex_inherits(mutex) }
 }
 
 #[inline(always)]
@@ -51,13 +66,18 @@ pub(super) unsafe fn unlock(mutex: *mut pthread_mutex_t) -> c_int {
 /// Locks it, on a goroutine or a thread.
 pub(super) unsafe fn lock(mutex: *mut pthread_mutex_t) -> c_int {
     // SAFETY: the caller's contract.
-    unsafe { if here::parks() { lock_parking(mutex, None) } else { real_lock(mutex) } }
+    unsafe { if here::parks() { lock_parking(mutex, None) } else { lock_on_thread(mutex) } }
 }
 
 type Limit = Option<(clockid_t, *const timespec)>;
 
 #[inline(always)]
 unsafe fn lock_parking(mutex: *mut pthread_mutex_t, limit: Limit) -> c_int {
+    // SAFETY: the caller's contract.
+    if unsafe { layout::mutex_inherits(mutex) } {
+        // Before it is a goroutine's.
+        arm();
+    }
     // SAFETY: the caller's contract. libc's own: it is not taken over, as it does not wait.
     match unsafe { libc::pthread_mutex_trylock(mutex) } {
         // SAFETY: the caller's contract.
@@ -100,7 +120,7 @@ take_over! {
     /// Parks until the mutex is unlocked.
     fn pthread_mutex_lock(mutex: *mut pthread_mutex_t) -> c_int else {
         // SAFETY: the caller's contract.
-        unsafe { real_lock(mutex) }
+        unsafe { lock_on_thread(mutex) }
     } => {
         // SAFETY: the caller's contract.
         unsafe { lock_parking(mutex, None) }
@@ -109,7 +129,12 @@ take_over! {
     /// Parks until the mutex is unlocked, or until then.
     fn pthread_mutex_timedlock(mutex: *mut pthread_mutex_t, at: *const timespec) -> c_int else {
         // SAFETY: the caller's contract.
-        unsafe { real!(pthread_mutex_timedlock(mutex, at): fn(*mut pthread_mutex_t, *const timespec) -> c_int) }
+        unsafe {
+            if parks_too(mutex) {
+                return lock_parking(mutex, Some((libc::CLOCK_REALTIME, at)));
+            }
+            real!(pthread_mutex_timedlock(mutex, at): fn(*mut pthread_mutex_t, *const timespec) -> c_int)
+        }
     } => {
         // SAFETY: the caller's contract.
         unsafe { lock_parking(mutex, Some((libc::CLOCK_REALTIME, at))) }
@@ -118,7 +143,12 @@ take_over! {
     /// Parks until the mutex is unlocked, or until then.
     fn pthread_mutex_clocklock(mutex: *mut pthread_mutex_t, clock: clockid_t, at: *const timespec) -> c_int else {
         // SAFETY: the caller's contract.
-        unsafe { real_lock_until(mutex, clock, at) }
+        unsafe {
+            if parks_too(mutex) {
+                return lock_parking(mutex, Some((clock, at)));
+            }
+            real_lock_until(mutex, clock, at)
+        }
     } => {
         // SAFETY: the caller's contract.
         unsafe { lock_parking(mutex, Some((clock, at))) }

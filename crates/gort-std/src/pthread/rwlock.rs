@@ -26,8 +26,9 @@ enum Access {
     Write,
 }
 
+/// Not odd, as those of futexes are.
 fn key(lock: *const pthread_rwlock_t, access: Access) -> usize {
-    lock.addr() | if access == Access::Read { 2 } else { 3 }
+    lock.addr() | if access == Access::Read { 2 } else { 6 }
 }
 
 type Limit = Option<(clockid_t, *const timespec)>;
