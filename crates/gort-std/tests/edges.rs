@@ -1,4 +1,8 @@
 //! What the kernel does at the edges: signals, numbers that become other files, sockets that fail.
+//!
+//! # Safety
+//!
+//! Descriptors are closed by their numbers only where nobody owns them any more.
 
 #![allow(unsafe_code, reason = "C's functions")]
 
@@ -191,7 +195,9 @@ fn signals_while_asking() {
     });
 }
 
-/// C closes a socket; its number becomes a pipe's, and a file's.
+static ONE: u64 = 1;
+
+/// C closes a socket; its number becomes a counter's, a pipe's, and a file's.
 #[test]
 fn a_socket_closed_by_c() {
     alone("a_socket_closed_by_c", || {
@@ -210,6 +216,14 @@ fn a_socket_closed_by_c() {
                 assert_eq!(libc::read(number, buf.as_mut_ptr().cast(), 8), 1);
                 late.join().unwrap();
                 assert_eq!(libc::fclose(libc::fdopen(number, c"r".as_ptr())), 0);
+            }
+            // Of this nobody says that it is new: the call that is a socket's fails.
+            // SAFETY: no memory; then eight bytes, and a number of ours.
+            unsafe {
+                let counter = libc::eventfd(0, 0);
+                assert_eq!(counter, number, "another would show nothing");
+                assert_eq!(libc::write(counter, (&raw const ONE).cast(), 8), 8);
+                assert_eq!(libc::fclose(libc::fdopen(counter, c"r".as_ptr())), 0);
             }
             let (mut reader, mut writer) = std::io::pipe().unwrap();
             assert_eq!(reader.as_raw_fd(), number, "another would show nothing");
