@@ -106,13 +106,23 @@ impl Looker<'_> {
                 (Status::Waiting, _) => Walk::suspended(gp.sp.get(), stacks, cache),
                 (Status::Runnable, _) if gp.sp.get() == 0 => Walk::none(None),
                 (Status::Runnable, _) => Walk::suspended(gp.sp.get(), stacks, cache),
-                (Status::Syscall, _) if self.how == How::Live => called(gp, stacks, cache),
+                (Status::Syscall, _) if self.how == How::Live => match called(gp, stacks, cache) {
+                    Some(walk) => walk,
+                    // The world has stopped: it comes to a queue.
+                    None if looks < LOOKS => {
+                        nap(PAUSE);
+                        continue;
+                    }
+                    None => Walk::none(Some("it is on its way out of a call")),
+                },
                 (Status::Running | Status::Syscall, _) => match hold(self.how, gp) {
                     Held::At(mp, registers) => {
                         held = Some(mp);
                         Walk::new(registers, true, stacks, cache)
                     }
-                    _ if status == Status::Syscall => called(gp, stacks, cache),
+                    _ if status == Status::Syscall => {
+                        called(gp, stacks, cache).unwrap_or_else(|| Walk::none(None))
+                    }
                     Held::Elsewhere if self.how == How::Live && looks < LOOKS => {
                         nap(PAUSE);
                         continue;
@@ -212,18 +222,22 @@ pub(super) fn add_thread(stacks: &mut Stacks, mp: &'static M) {
     stacks.add(lo, hi);
 }
 
-/// From where `gp` has called the kernel or C. What the other registers are only the callee knows.
-fn called<'a>(gp: &'static G, stacks: Stacks, cache: Option<&'a mut Cache>) -> Walk<'a> {
+/// From where `gp` has called the kernel or C; `None` if it is on its way out of there. What the other registers are
+/// only the callee knows.
+fn called<'a>(gp: &'static G, stacks: Stacks, cache: Option<&'a mut Cache>) -> Option<Walk<'a>> {
     let sp = gp.syscallsp.get();
-    if sp == 0 || sp >= gp.stack_hi.get() && gp.shares_tls() {
-        // On its way out, or a foreign thread in its own C.
-        return Walk::none(None);
+    if sp == 0 {
+        return None;
+    }
+    if sp >= gp.stack_hi.get() && gp.shares_tls() {
+        // A foreign thread in its own C.
+        return Some(Walk::none(None));
     }
     let mut registers = Registers::UNKNOWN;
     registers.set(PC, gp.syscallpc.get());
     registers.set(RSP, sp);
     registers.set(RBP, gp.syscallbp.get());
-    Walk::new(registers, true, stacks, cache)
+    Some(Walk::new(registers, true, stacks, cache))
 }
 
 pub(super) fn frames(mut walk: Walk<'_>, goroutine: &mut Goroutine) -> Frames {
