@@ -211,6 +211,14 @@ announce! {
     getdents64(fd: c_int, into: *mut c_void, len: size_t) -> ssize_t = GETDENTS64;
     readlink(path: Text, into: *mut c_char, len: size_t) -> ssize_t = READLINK;
     readlinkat(at: c_int, path: Text, into: *mut c_char, len: size_t) -> ssize_t = READLINKAT;
+    pread(fd: c_int, into: *mut c_void, len: size_t, at: c_long) -> ssize_t = PREAD64;
+    pread64(fd: c_int, into: *mut c_void, len: size_t, at: c_long) -> ssize_t = PREAD64;
+    pwrite(fd: c_int, from: *const c_void, len: size_t, at: c_long) -> ssize_t = PWRITE64;
+    pwrite64(fd: c_int, from: *const c_void, len: size_t, at: c_long) -> ssize_t = PWRITE64;
+    preadv(fd: c_int, parts: *const c_void, count: c_int, at: c_long) -> ssize_t = PREADV;
+    preadv64(fd: c_int, parts: *const c_void, count: c_int, at: c_long) -> ssize_t = PREADV;
+    pwritev(fd: c_int, parts: *const c_void, count: c_int, at: c_long) -> ssize_t = PWRITEV;
+    pwritev64(fd: c_int, parts: *const c_void, count: c_int, at: c_long) -> ssize_t = PWRITEV;
     fsync(fd: c_int) -> c_int = FSYNC;
     fdatasync(fd: c_int) -> c_int = FDATASYNC;
     syncfs(fd: c_int) -> c_int = SYNCFS;

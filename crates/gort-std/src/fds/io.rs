@@ -11,9 +11,9 @@ use super::send::{Rest, total, transmit, transmit_message};
 use super::table::{self, Kind};
 use super::wait;
 use crate::taken::take_over;
-use crate::words::{Word, announced, answer, blocking, give, kernel};
+use crate::words::{Word, announced, blocking, give, kernel};
 use gort_sys::{Errno, nr};
-use libc::{c_int, c_void, iovec, msghdr, off_t};
+use libc::{c_int, c_void, iovec, msghdr};
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 
@@ -204,53 +204,5 @@ take_over! {
                 kind => write_to(kind, nr::WRITEV, words, list, count as usize),
             }
         })
-    }
-
-    /// Announced to the scheduler.
-    fn pread(fd: c_int, buf: *mut c_void, count: usize, at: off_t) -> isize = PREAD64 => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PREAD64, [fd.word(), buf.word(), count, at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn pread64(fd: c_int, buf: *mut c_void, count: usize, at: off_t) -> isize = PREAD64 => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PREAD64, [fd.word(), buf.word(), count, at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn pwrite(fd: c_int, buf: *const c_void, count: usize, at: off_t) -> isize = PWRITE64 => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PWRITE64, [fd.word(), buf.word(), count, at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn pwrite64(fd: c_int, buf: *const c_void, count: usize, at: off_t) -> isize = PWRITE64 => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PWRITE64, [fd.word(), buf.word(), count, at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn preadv(fd: c_int, list: *const iovec, count: c_int, at: off_t) -> isize = PREADV => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PREADV, [fd.word(), list.word(), count.word(), at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn preadv64(fd: c_int, list: *const iovec, count: c_int, at: off_t) -> isize = PREADV => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PREADV, [fd.word(), list.word(), count.word(), at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn pwritev(fd: c_int, list: *const iovec, count: c_int, at: off_t) -> isize = PWRITEV => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PWRITEV, [fd.word(), list.word(), count.word(), at.word()]) })
-    }
-
-    /// Announced to the scheduler.
-    fn pwritev64(fd: c_int, list: *const iovec, count: c_int, at: off_t) -> isize = PWRITEV => {
-        // SAFETY: the caller's contract.
-        answer(unsafe { announced(nr::PWRITEV, [fd.word(), list.word(), count.word(), at.word()]) })
     }
 }
