@@ -17,7 +17,7 @@ use std::os::unix::net::{UnixDatagram, UnixStream};
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering::Relaxed};
 use std::time::Duration;
-use support::{alone, everywhere};
+use support::{alone, everywhere, threads_in};
 
 const SHORT: Duration = Duration::from_millis(20);
 
@@ -48,15 +48,6 @@ fn nonblocking_after_a_short_read() {
     });
 }
 
-/// Whether a thread sleeps in this call, or the kernel does not say.
-fn sleeps_in(call: libc::c_long) -> bool {
-    let mut threads = std::fs::read_dir("/proc/self/task").unwrap();
-    threads.any(|thread| match std::fs::read_to_string(thread.unwrap().path().join("syscall")) {
-        Ok(text) => text.split(' ').next() == Some(&call.to_string()),
-        Err(error) => error.kind() == std::io::ErrorKind::PermissionDenied,
-    })
-}
-
 /// What is sent to a socket that is full of others' datagrams waits for room there.
 #[test]
 fn a_full_receiver_of_others() {
@@ -78,7 +69,7 @@ fn a_full_receiver_of_others() {
         // Each attempt that fails is an event that says that there is room: it would try for ever.
         let sleeps = (0..500).any(|_| {
             std::thread::sleep(SHORT);
-            sleeps_in(libc::SYS_sendto)
+            threads_in(gort_sys::nr::SENDTO) > 0
         });
         assert!(sleeps, "nobody waits in the kernel");
         for _ in 0..count {

@@ -8,22 +8,16 @@
 
 #![allow(unsafe_code)]
 
+mod support;
+
 use std::cell::RefCell;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::sleep;
 use std::time::Duration;
 
-fn watchdog() {
-    std::thread::spawn(|| {
-        sleep(Duration::from_secs(120));
-        eprintln!("the test hangs");
-        std::process::abort();
-    });
-}
-
 #[test]
 fn defects_stay_away() {
-    watchdog();
+    let _watchdog = support::watchdog();
     gort::runtime::gomaxprocs(Some(1));
     gort::run(a_pair_does_not_starve_the_ring);
     gort::run(shared_stacks_leave_blocks_alone);

@@ -19,7 +19,7 @@ use gort::syscall::{self, Errno, nr, raw};
 use std::os::fd::AsRawFd;
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, AtomicU64, AtomicUsize, Ordering};
-use support::{all, matrix, serial, spin, watchdog};
+use support::{all, matrix, serial, spin, threads_in, watchdog};
 
 const SHORT: Timespec = Timespec { sec: 0, nsec: 50_000 };
 const MILLISECOND: Timespec = Timespec { sec: 0, nsec: 1_000_000 };
@@ -49,6 +49,10 @@ fn progress_together(read: impl Fn(&OwnedFd, &mut [u8]) -> syscall::Result<usize
         // Sleeps, for one that only yields would wait for the spinning one's slices.
         while inside.load(Ordering::Relaxed) < readers {
             syscall::nanosleep(&SHORT, None).unwrap();
+        }
+        // Some may have been pre-empted just before.
+        while threads_in(nr::READ) < readers {
+            syscall::nanosleep(&MILLISECOND, None).unwrap();
         }
         // No reader has come back before, and the spinning one goes on from batch to batch.
         for batch in (0..readers).step_by(10) {

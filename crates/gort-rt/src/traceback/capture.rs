@@ -39,8 +39,9 @@ use gort_sys::types::Pid;
 /// For how long a thread is waited for that is to be held, in nanoseconds.
 pub(super) const PATIENCE: u64 = 100_000_000;
 
-/// How often a goroutine is looked at that is on its way somewhere, and how long in between.
-const LOOKS: usize = 200;
+/// How often a goroutine is looked at that is on its way somewhere, and how long in between: for a second at
+/// least, for its thread may wait for a CPU.
+const LOOKS: usize = 2_000;
 const PAUSE: u32 = 500_000;
 
 /// The frames of one stack: the newest, and then the oldest, as a ring.

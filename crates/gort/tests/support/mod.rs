@@ -13,6 +13,7 @@ pub mod storm;
 use gort_sys::raw::gettid;
 use gort_sys::types::Signal;
 use std::cell::Cell;
+use std::io::{ErrorKind, Write};
 use std::os::unix::process::ExitStatusExt;
 use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -32,14 +33,18 @@ pub struct Watchdog(
     #[expect(dead_code, reason = "dropped to say that the test is over")] Sender<()>,
 );
 
-/// Starts one for the calling test.
+/// Starts one for the calling test. It says what all goroutines do.
 pub fn watchdog() -> Watchdog {
     let (sender, over) = channel::<()>();
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     std::thread::spawn(move || {
         let time = Duration::from_secs(patience().into());
         if over.recv_timeout(time) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("watchdog: {test} hangs: {:?}", gort::runtime::stats());
+            // Not into what libtest keeps of a test's output, which is lost now.
+            let _ =
+                writeln!(std::io::stderr(), "watchdog: {test} hangs: {:?}", gort::runtime::stats());
+            let _ = gort_sys::raw::kill(gort_sys::raw::getpid(), Signal::QUIT);
+            std::thread::sleep(Duration::from_secs(20));
             std::process::abort();
         }
     });
@@ -98,6 +103,18 @@ pub fn moving(test: impl Fn(usize) + Sync) {
         gort::run(|| test(procs));
         drop(migration);
     }
+}
+
+/// How many threads of this process are in this system call; all of them, where the kernel does not say.
+pub fn threads_in(call: usize) -> usize {
+    let threads = std::fs::read_dir("/proc/self/task").expect("/proc is mounted");
+    let texts =
+        threads.map(|thread| std::fs::read_to_string(thread.unwrap().path().join("syscall")));
+    let are_in = texts.filter(|text| match text {
+        Ok(text) => text.split(' ').next() == Some(&call.to_string()),
+        Err(error) => error.kind() == ErrorKind::PermissionDenied,
+    });
+    are_in.count()
 }
 
 /// Does something over and over on a thread of its own, until it is dropped.

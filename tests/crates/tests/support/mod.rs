@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test program uses a part of it")]
 
 use gort_std as _;
-use std::io::{BufRead, BufReader};
+use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -35,7 +35,7 @@ pub fn few_threads(own: usize, test: impl FnOnce() + Send) {
             while !over.load(Ordering::Relaxed) {
                 peak.fetch_max(threads(), Ordering::Relaxed);
                 if start.elapsed() > PATIENCE {
-                    eprintln!("it hangs: {:?}", gort::runtime::stats());
+                    let _ = writeln!(std::io::stderr(), "it hangs: {:?}", gort::runtime::stats());
                     std::process::abort();
                 }
                 std::thread::sleep(Duration::from_millis(2));

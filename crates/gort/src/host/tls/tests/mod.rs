@@ -20,6 +20,7 @@ use core::arch::naked_asm;
 use gort_sys::raw;
 use gort_sys::types::Prot;
 use std::cell::Cell;
+use std::io::Write;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::time::Duration;
@@ -245,7 +246,8 @@ fn watchdog(test: &'static str) -> Watchdog {
     let (sender, over) = channel::<()>();
     std::thread::spawn(move || {
         if over.recv_timeout(Duration::from_secs(60)) == Err(RecvTimeoutError::Timeout) {
-            eprintln!("{test} hangs");
+            // Not into what libtest keeps of a test's output, which is lost now.
+            let _ = writeln!(std::io::stderr(), "{test} hangs");
             std::process::abort();
         }
     });
