@@ -12,8 +12,6 @@
 
 #[path = "../src/sync/ever.rs"]
 mod ever;
-#[path = "model/tso/mod.rs"]
-mod tso;
 #[path = "model/tso/prim.rs"]
 mod x86;
 

@@ -1,6 +1,6 @@
 //! Who owns a P, and how it is taken: nobody touches what belongs to a P but its owner, and every
 //! owner sees what the one before it has written; no goroutine is left waiting. In every order of the
-//! threads' steps and with every delay of their stores (`model/tso/`), without a bound.
+//! threads' steps and with every delay of their stores (`tso`), without a bound.
 //!
 //! `hold.rs`, `own.rs`, `retake.rs`, `door.rs` and `syscall.rs` are the runtime's own; stopping the world
 //! and the Ms' loop are short copies. Each test says how often Ps can be taken and how often goroutines
@@ -42,8 +42,6 @@ mod obj;
 mod prim;
 #[path = "model/tso/sched.rs"]
 mod sched;
-#[path = "model/tso/mod.rs"]
-mod tso;
 #[path = "model/tso/world.rs"]
 mod world;
 

@@ -14,15 +14,13 @@
 
 #[path = "../src/lock/latch.rs"]
 mod latch;
-#[path = "model/tso/mod.rs"]
-mod tso;
 #[path = "model/tso/prim.rs"]
 mod x86;
 
 mod prim {
-    use crate::tso::{Op, act};
     pub(crate) use crate::x86::*;
     use gort_sys::types::Timespec;
+    use tso::{Op, act};
 
     pub(crate) const DOUBLINGS: u32 = 0;
     pub(crate) const BUCKETS: usize = 1;

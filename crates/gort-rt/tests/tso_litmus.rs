@@ -1,4 +1,4 @@
-//! The explorer of `model/tso/` itself: of small programs known from the literature (Owens, Sarkar, Sewell
+//! The explorer `tso` itself: of small programs known from the literature (Owens, Sarkar, Sewell
 //! 2009, and their tests for other machines) comes out all that x86 can make of them, and nothing else.
 //!
 //! Shown to fail: loads that do not look into the own buffer (`n5`, `n6`), buffers that are not in order
@@ -17,8 +17,6 @@
 
 #[path = "model/tso/prim.rs"]
 mod prim;
-#[path = "model/tso/mod.rs"]
-mod tso;
 
 use prim::{AtomicUsize, Ordering::AcqRel, Ordering::Relaxed, Ordering::SeqCst, fence, membarrier};
 use std::cell::{Cell, RefCell};

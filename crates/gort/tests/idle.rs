@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use support::hogs::{Hog, all_progress, among, turn};
 use support::storm::threads;
-use support::{Child, all, is_child, serial, spin, stderr, stdout};
+use support::{Child, all, is_child, spin, stderr, stdout};
 
 /// How often each thread but this has been switched to.
 fn switches() -> BTreeMap<i32, u64> {
@@ -46,7 +46,6 @@ fn quiet(what: &str) {
 
 #[test]
 fn an_idle_program_sleeps() {
-    let _one = serial();
     let output = Child::new("idle", || {
         gort::runtime::gomaxprocs(Some(4));
         quiet("at the start");
@@ -119,7 +118,6 @@ fn all_answer(streams: &[net::TcpStream]) {
 /// Also when the Ps in whose queues the sockets are do not exist any more, or again.
 #[test]
 fn an_idle_program_with_sockets_sleeps() {
-    let _one = serial();
     let output = Child::new("sockets", || {
         gort::runtime::gomaxprocs(Some(16));
         let streams = connections(64);

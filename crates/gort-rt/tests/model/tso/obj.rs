@@ -7,8 +7,8 @@ pub(crate) mod g {
     use super::m::M;
     use super::status::StatusWord;
     use crate::prim::{Quiet, slot};
-    use crate::tso::{Ghost, me};
     use crate::world::World;
+    use tso::{Ghost, me};
 
     #[repr(C)]
     #[derive(Debug)]
@@ -82,8 +82,8 @@ pub(crate) mod m {
     use super::g::{self, G};
     use super::{hold::Hold, p::P};
     use crate::prim::{Link, Quiet};
-    use crate::tso::{Ghost, me};
     use crate::world::World;
+    use tso::{Ghost, me};
 
     #[repr(C)]
     #[derive(Debug)]
@@ -129,7 +129,7 @@ pub(crate) mod m {
 pub(crate) mod p {
     use super::m::M;
     use crate::prim::{Link, Word};
-    use crate::tso::Ghost;
+    use tso::Ghost;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum PStatus {
@@ -191,7 +191,7 @@ pub(crate) mod p {
 }
 
 pub(crate) mod status {
-    use crate::tso::Ghost;
+    use tso::Ghost;
 
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub(crate) enum Status {

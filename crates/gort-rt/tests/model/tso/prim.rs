@@ -8,9 +8,9 @@
 //!
 //! As in `src/prim.rs`: a link holds null or what was a `&'static T`.
 
-use crate::tso::{Ghost, Op, Place, act, peek};
 use std::marker::PhantomData;
 pub(crate) use std::sync::atomic::Ordering;
+use tso::{Ghost, Op, Place, act, peek};
 
 macro_rules! const_fn {
     ($($function:tt)*) => { $($function)* };
@@ -290,7 +290,7 @@ impl<T> Quiet<T> {
 /// Each thread's `locks`, raised at the beginning as for a goroutine that is queued.
 pub(crate) mod slot {
     use super::Word;
-    use crate::tso::me;
+    use tso::me;
 
     static LOCKS: [Word; 8] = [const { Word::new(1) }; 8];
 

@@ -18,8 +18,8 @@ pub(crate) mod state {
     use crate::obj::g::G;
     use crate::obj::p::{P, PStatus};
     use crate::prim::{Ordering, Quiet};
-    use crate::tso::Ghost;
     use crate::world::World;
+    use tso::Ghost;
 
     pub(crate) const MAX_PROCS: usize = 2;
 
@@ -150,8 +150,8 @@ pub(crate) mod park {
     use super::state::SCHED;
     use crate::obj::g::G;
     use crate::obj::m::M;
-    use crate::tso::{Op, act};
     use crate::world::World;
+    use tso::{Op, act};
 
     /// What is done about a goroutine that has been left.
     #[derive(Clone, Copy, Debug)]
@@ -280,8 +280,8 @@ pub(crate) mod worker {
     use super::state::SCHED;
     use crate::obj::g::G;
     use crate::obj::m::M;
-    use crate::tso::{Op, act};
     use crate::world::World;
+    use tso::{Op, act};
 
     /// What `mp` does on g0, until all goroutines are over. It keeps its P while it looks for work.
     pub(crate) fn schedule(mp: &'static M) {

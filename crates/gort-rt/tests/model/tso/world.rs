@@ -6,9 +6,9 @@ use crate::sched::door;
 use crate::sched::park::{After, arrived, leave};
 use crate::sched::state::SCHED;
 use crate::sched::worker::{acquirep, resume, schedule, take_on};
-use crate::tso::{explore, name};
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeSet;
+use tso::{explore, name};
 
 const MS: usize = 2;
 const PS: usize = 2;

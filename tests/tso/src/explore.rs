@@ -9,7 +9,7 @@ use std::panic::Location;
 const LONGEST: usize = 2_000;
 
 /// A thread of a model: what it is called, and what it does.
-pub(crate) type Body<'a> = (&'static str, &'a dyn Fn());
+pub type Body<'a> = (&'static str, &'a dyn Fn());
 
 struct Thread<'a> {
     name: &'static str,
@@ -57,13 +57,13 @@ struct Fork {
 
 /// What an exploration came to.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Explored {
+pub struct Explored {
     /// Different states that had more than one next step.
-    pub(crate) states: usize,
+    pub states: usize,
     /// Steps from one state to another.
-    pub(crate) steps: usize,
+    pub steps: usize,
     /// How often all was done.
-    pub(crate) ends: usize,
+    pub ends: usize,
 }
 
 struct Explorer<'a> {
@@ -91,7 +91,7 @@ enum Event {
 /// # Panics
 ///
 /// If any of them does, having said what led there.
-pub(crate) fn explore(
+pub fn explore(
     begin: &dyn Fn(),
     threads: &[Body<'_>],
     parked: &[Body<'_>],

@@ -8,15 +8,19 @@ use std::panic::Location;
 
 /// A place in memory: where it is, and what is there at the beginning.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place {
-    pub(crate) at: usize,
-    pub(crate) initial: u64,
+pub struct Place {
+    /// Its address.
+    pub at: usize,
+    /// What is there before anybody stores to it.
+    pub initial: u64,
 }
 
 /// What a thread does next. Each tells it a number.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Op {
+pub enum Op {
+    /// Tells what is there.
     Load(Place),
+    /// A plain one, by way of the buffer.
     Store(Place, u64),
     /// Adds, not locked, to what nobody else writes. Tells the sum.
     Bump(Place, u64),
@@ -26,7 +30,9 @@ pub(crate) enum Op {
     Swap(Place, u64, u64),
     /// Waits until the place has the first value, and swaps.
     SwapOnce(Place, u64, u64),
+    /// Waits until the own buffer is empty.
     Fence,
+    /// The first half of a membarrier.
     Membarrier,
     /// The second half of it: waits for these threads.
     Settle(u32),
@@ -189,7 +195,7 @@ impl Machine {
 
 /// Does it, or has the explorer do it in its turn.
 #[track_caller]
-pub(crate) fn act(op: Op) -> u64 {
+pub fn act(op: Op) -> u64 {
     let at = Location::caller();
     let waits = MACHINE.with_borrow_mut(|machine| {
         if machine.running.is_none() || std::thread::panicking() {
@@ -206,39 +212,43 @@ pub(crate) fn act(op: Op) -> u64 {
 }
 
 /// What is in memory, whatever is still in buffers.
-pub(crate) fn peek(place: Place) -> u64 {
+pub fn peek(place: Place) -> u64 {
     MACHINE.with_borrow_mut(|machine| machine.learn(place))
 }
 
 /// Who runs, of the model's threads, by its number.
-pub(crate) fn me() -> Option<usize> {
+pub fn me() -> Option<usize> {
     MACHINE.with_borrow(|machine| machine.running)
 }
 
 /// What something is called where a failure is described.
-pub(crate) fn name<T>(of: &T, name: impl Into<String>) {
+pub fn name<T>(of: &T, name: impl Into<String>) {
     let at = std::ptr::from_ref(of).addr();
     MACHINE.with_borrow_mut(|machine| machine.names.push((at, name.into())));
 }
 
 /// A number that is no part of the machine: every thread has and knows it at once.
-#[derive(Debug)]
-pub(crate) struct Ghost(u64);
+#[derive(Debug, Default)]
+pub struct Ghost(u64);
 
 impl Ghost {
-    pub(crate) const fn new() -> Ghost {
+    /// Zero.
+    pub const fn new() -> Ghost {
         Ghost(0)
     }
 
-    pub(crate) fn get(&self) -> usize {
+    /// What it is.
+    pub fn get(&self) -> usize {
         peek(self.place()) as usize
     }
 
-    pub(crate) fn set(&self, value: usize) {
+    /// Makes it another.
+    pub fn set(&self, value: usize) {
         MACHINE.with_borrow_mut(|machine| machine.set(self.place(), value as u64));
     }
 
-    pub(crate) fn bump(&self) -> usize {
+    /// Adds one, and says what it is then.
+    pub fn bump(&self) -> usize {
         self.set(self.get() + 1);
         self.get()
     }

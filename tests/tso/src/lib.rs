@@ -31,5 +31,5 @@ mod coroutine;
 mod explore;
 mod machine;
 
-pub(crate) use explore::explore;
-pub(crate) use machine::{Ghost, Op, Place, act, me, name, peek};
+pub use explore::{Body, Explored, explore};
+pub use machine::{Ghost, Op, Place, act, me, name, peek};
