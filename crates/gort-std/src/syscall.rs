@@ -65,6 +65,12 @@ unsafe fn on_goroutine(nr: usize, words: [usize; 6]) -> c_long {
             nr::READV => libc::readv(a as c_int, at(b), c as c_int) as c_long,
             nr::WRITE => libc::write(a as c_int, at(b), c) as c_long,
             nr::WRITEV => libc::writev(a as c_int, at(b), c as c_int) as c_long,
+            nr::PREADV2 => {
+                libc::preadv2(a as c_int, at(b), c as c_int, d as c_long, f as c_int) as c_long
+            }
+            nr::PWRITEV2 => {
+                libc::pwritev2(a as c_int, at(b), c as c_int, d as c_long, f as c_int) as c_long
+            }
             nr::CLOSE => libc::close(a as c_int).into(),
             nr::CLOSE_RANGE => libc::close_range(a as u32, b as u32, c as c_int).into(),
             nr::DUP => libc::dup(a as c_int).into(),

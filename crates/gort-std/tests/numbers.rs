@@ -178,6 +178,31 @@ fn close_range_closes() {
     });
 }
 
+/// Nobody else has numbers that high.
+#[test]
+fn closefrom_closes() {
+    unsafe extern "C" {
+        fn closefrom(first: std::ffi::c_int);
+    }
+    matrix(|_| {
+        let ((a, b), (c, d)) = (pair(), pair());
+        // SAFETY: numbers of this test's, and no others are as high.
+        let high = unsafe {
+            let high = libc::fcntl(b.as_raw_fd(), libc::F_DUPFD_CLOEXEC, 15_000);
+            let waits = reader(high);
+            closefrom(high);
+            assert_eq!(waits.join().unwrap(), Err(Some(libc::EBADF)));
+            assert_eq!(libc::fcntl(d.as_raw_fd(), libc::F_DUPFD_CLOEXEC, high), high);
+            high
+        };
+        let waits = reader(high);
+        (&c).write_all(b"c").unwrap();
+        assert_eq!(waits.join().unwrap(), Ok((1, b'c')));
+        close(high);
+        drop(a);
+    });
+}
+
 /// Many open, use and close numbers that are always the same few.
 #[test]
 fn numbers_are_used_again_at_once() {

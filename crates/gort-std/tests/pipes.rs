@@ -2,7 +2,7 @@
 //!
 //! # Safety
 //!
-//! A terminal's numbers are nobody else's.
+//! A terminal's numbers are nobody else's. Buffers live for as long as the call.
 
 #![allow(unsafe_code)]
 
@@ -13,10 +13,12 @@ mod support;
 
 use std::fs::File;
 use std::io::{ErrorKind, IoSlice, IoSliceMut, Read, Seek, SeekFrom, Write};
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::FileExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use support::everywhere;
+use support::files::TempDir;
 
 const SHORT: Duration = Duration::from_millis(5);
 
@@ -142,6 +144,60 @@ fn files() {
     });
     let calls = |name| gort_std::taken_over().find(|entry| entry.name == name).unwrap().calls;
     assert!(calls("pread64") != 0 && calls("pwrite64") != 0 && calls("writev") != 0);
+}
+
+/// Reading and writing with an offset, or without one and as `readv` does, and with flags.
+#[test]
+fn with_offsets_and_flags() {
+    unsafe extern "C" {
+        fn preadv64v2(fd: i32, list: *const libc::iovec, count: i32, at: i64, flags: i32) -> isize;
+        fn pwritev64v2(fd: i32, list: *const libc::iovec, count: i32, at: i64, flags: i32)
+        -> isize;
+    }
+    type Call = unsafe extern "C" fn(i32, *const libc::iovec, i32, i64, i32) -> isize;
+    let (reads, writes): ([Call; 2], [Call; 2]) =
+        ([libc::preadv2, preadv64v2], [libc::pwritev2, pwritev64v2]);
+    let result = |result: isize| match result {
+        -1 => Err(std::io::Error::last_os_error().raw_os_error().unwrap()),
+        count => Ok(count as usize),
+    };
+    everywhere(|| {
+        for (read, write) in reads.into_iter().zip(writes) {
+            let read = |fd: i32, buf: &mut [u8], at, flags| {
+                let list = libc::iovec { iov_base: buf.as_mut_ptr().cast(), iov_len: buf.len() };
+                // SAFETY: writes there.
+                result(unsafe { read(fd, &list, 1, at, flags) })
+            };
+            let write = move |fd: i32, buf: &[u8], at, flags| {
+                let list =
+                    libc::iovec { iov_base: buf.as_ptr().cast_mut().cast(), iov_len: buf.len() };
+                // SAFETY: reads there.
+                result(unsafe { write(fd, &list, 1, at, flags) })
+            };
+            let dir = TempDir::new();
+            let options = File::options().read(true).write(true).create(true).clone();
+            let file = options.open(dir.join("a")).unwrap();
+            let (fd, mut buf) = (file.as_raw_fd(), [0; 8]);
+            assert_eq!(write(fd, b"abcdef", 3, 0), Ok(6));
+            assert_eq!(write(fd, b"xy", -1, 0), Ok(2));
+            assert_eq!(write(fd, b"!", 0, libc::RWF_APPEND), Ok(1));
+            assert_eq!(read(fd, &mut buf, 0, 0), Ok(8));
+            assert_eq!(&buf, b"xy\0abcde");
+            assert_eq!(read(fd, &mut buf, -1, libc::RWF_HIPRI), Ok(8));
+            assert_eq!(&buf, b"\0abcdef!");
+            assert_eq!(read(fd, &mut buf, -2, 0), Err(libc::EINVAL));
+            let (reader, writer) = std::io::pipe().unwrap();
+            let fd = reader.as_raw_fd();
+            assert_eq!(read(fd, &mut buf, -1, libc::RWF_NOWAIT), Err(libc::EAGAIN));
+            assert_eq!(read(fd, &mut buf, 0, 0), Err(libc::ESPIPE));
+            let late = gort::go(move || {
+                std::thread::sleep(SHORT);
+                assert_eq!(write(writer.as_raw_fd(), b"late", -1, 0), Ok(4));
+            });
+            assert_eq!(read(fd, &mut buf, -1, 0), Ok(4));
+            late.join().unwrap();
+        }
+    });
 }
 
 /// Counters in the kernel, whose reads and writes may wait.

@@ -110,6 +110,13 @@ take_over! {
         close_all(first, last, flags)
     }
 
+    /// Who waits for them is woken.
+    fn closefrom(first: c_int) -> () else {
+        close_all(first.max(0) as c_uint, c_uint::MAX, 0);
+    } => {
+        close_all(first.max(0) as c_uint, c_uint::MAX, 0);
+    }
+
     /// Two new numbers.
     fn pipe(pair: *mut c_int) -> c_int else {
         // SAFETY: the caller's contract.
