@@ -318,17 +318,23 @@ fn calls_are_announced() {
             [&|mut fifo: &File| fifo.read(&mut [0]).unwrap(), &|mut fifo: &File| {
                 fifo.read_vectored(&mut [IoSliceMut::new(&mut [0])]).unwrap()
             }];
+        let taken = || (stats().retaken_calls, stats().rescues);
         for read in calls {
             let fifo = open();
-            let before = stats().retaken_calls;
-            gort::scope(|s| {
-                let reader = s.go(|| read(&fifo));
-                while stats().retaken_calls == before {
-                    gort::gosched();
-                }
-                wake();
-                assert_eq!(reader.join().unwrap(), 1);
-            });
+            let announced = || {
+                let before = taken();
+                gort::scope(|s| {
+                    let reader = s.go(|| read(&fifo));
+                    while taken() == before {
+                        gort::gosched();
+                    }
+                    wake();
+                    assert_eq!(reader.join().unwrap(), 1);
+                });
+                taken().0 != before.0
+            };
+            // One whose thread the machine has held up before the call is rescued from.
+            while !announced() {}
         }
         let file = File::create(dir.join("file")).unwrap();
         let before = stats().handed_off;

@@ -17,7 +17,7 @@ use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use support::hogs::{Hog, all_progress, among, turn};
+use support::hogs::{Hog, all_progress, among, turn, until_taken};
 use support::{Child, all, is_child, matrix, serial, stderr, stdout, watchdog};
 
 const MILLISECOND: Timespec = Timespec { sec: 0, nsec: 1_000_000 };
@@ -257,7 +257,8 @@ fn hogs_that_signals_miss_keep_nobody_out() {
             let before = stats();
             gort::run(|| among(&vec![hog; procs + 1], |rounds| all_progress(rounds, 2)));
             let after = stats();
-            let taken = after.retaken_hogs - before.retaken_hogs;
+            let rescued = after.rescues - before.rescues;
+            let taken = after.retaken_hogs - before.retaken_hogs + rescued;
             let hit = after.preemptions - before.preemptions;
             println!("{name}, {procs} P: taken {taken}, pre-empted {hit}");
             assert!(taken + hit > 0, "{name} lets nobody run");
@@ -269,12 +270,11 @@ fn hogs_that_signals_miss_keep_nobody_out() {
 #[test]
 fn the_p_is_taken_from_one_long_call() {
     matrix(|procs| {
-        let before = stats().retaken_hogs;
-        among(&vec![sort as Hog; procs], |rounds| {
-            while stats().retaken_hogs == before {
-                gort::gosched();
-            }
-            all_progress(rounds, 1);
+        until_taken(|wait| {
+            among(&vec![sort as Hog; procs], |rounds| {
+                wait();
+                all_progress(rounds, 1);
+            });
         });
     });
 }
@@ -283,26 +283,25 @@ fn the_p_is_taken_from_one_long_call() {
 #[test]
 fn loops_that_share_their_threads_storage() {
     matrix(|procs| {
-        let stop = Arc::new(AtomicBool::new(false));
-        let before = stats().retaken_hogs;
-        let hogs: Vec<_> = (0..procs)
-            .map(|_| {
-                let stop = Arc::clone(&stop);
-                let body = move || {
-                    let thread = raw::gettid();
-                    turn(&stop, &AtomicU64::new(0));
-                    assert_eq!(raw::gettid(), thread);
-                };
-                // SAFETY: see the module.
-                unsafe { gort::Builder::new().spawn_shared_tls(body) }.unwrap()
-            })
-            .collect();
-        // This one needs no more than one of their Ps.
-        while stats().retaken_hogs == before {
-            gort::gosched();
-        }
-        stop.store(true, Ordering::Relaxed);
-        hogs.into_iter().for_each(|hog| hog.join().unwrap());
+        until_taken(|wait| {
+            let stop = Arc::new(AtomicBool::new(false));
+            let hogs: Vec<_> = (0..procs)
+                .map(|_| {
+                    let stop = Arc::clone(&stop);
+                    let body = move || {
+                        let thread = raw::gettid();
+                        turn(&stop, &AtomicU64::new(0));
+                        assert_eq!(raw::gettid(), thread);
+                    };
+                    // SAFETY: see the module.
+                    unsafe { gort::Builder::new().spawn_shared_tls(body) }.unwrap()
+                })
+                .collect();
+            // This one needs no more than one of their Ps.
+            wait();
+            stop.store(true, Ordering::Relaxed);
+            hogs.into_iter().for_each(|hog| hog.join().unwrap());
+        });
     });
 }
 

@@ -14,7 +14,7 @@ use gort::syscall::types::{Signal, Timespec};
 use gort::syscall::{nanosleep, raw};
 use std::hint::black_box;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use support::hogs::{Hog, all_progress, among, turn};
+use support::hogs::{Hog, all_progress, among, turn, until_taken};
 use support::storm::storm;
 use support::{Child, all, is_child, matrix, spin, stderr};
 
@@ -175,12 +175,11 @@ fn goroutines_with_blocked_signals_keep_nobody_out() {
         spin(1_000_000);
     }
     matrix(|procs| {
-        let before = stats().retaken_hogs;
-        among(&vec![blocked as Hog; procs], |rounds| {
-            while stats().retaken_hogs == before {
-                gort::gosched();
-            }
-            all_progress(rounds, 10);
+        until_taken(|wait| {
+            among(&vec![blocked as Hog; procs], |rounds| {
+                wait();
+                all_progress(rounds, 10);
+            });
         });
     });
 }
@@ -215,18 +214,17 @@ fn deep(end: usize, left: usize, body: &dyn Fn()) {
 fn goroutines_at_the_end_of_their_stacks_keep_nobody_out() {
     matrix(|procs| {
         let _storm = storm(Some(1000));
-        let before = stats().retaken_hogs;
-        let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
-        gort::scope(|s| {
-            for _ in 0..procs {
-                s.go(|| deep(stack_end(), 2500, &|| turn(&stop, &rounds)));
-            }
-            while stats().retaken_hogs == before {
-                gort::gosched();
-            }
-            stop.store(true, Ordering::Relaxed);
+        until_taken(|wait| {
+            let (stop, rounds) = (AtomicBool::new(false), AtomicU64::new(0));
+            gort::scope(|s| {
+                for _ in 0..procs {
+                    s.go(|| deep(stack_end(), 2500, &|| turn(&stop, &rounds)));
+                }
+                wait();
+                stop.store(true, Ordering::Relaxed);
+            });
+            assert!(rounds.into_inner() > 0);
         });
-        assert!(rounds.into_inner() > 0);
     });
 }
 

@@ -1,5 +1,6 @@
 //! Goroutines that do not yield.
 
+use gort::runtime::stats;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 
 /// What a hog does over and over, until it is told to stop. Counts its rounds.
@@ -13,6 +14,23 @@ pub fn turn(stop: &AtomicBool, rounds: &AtomicU64) {
             std::hint::black_box(round);
         }
         rounds.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Calls `body`, which starts hogs that nobody can interrupt and then has the goroutine wait for a P to be taken from
+/// one, until that was for being a hog: one that the machine holds up just then is rescued from instead.
+pub fn until_taken(body: impl Fn(&dyn Fn())) {
+    let taken = || (stats().retaken_hogs, stats().rescues);
+    loop {
+        let before = taken();
+        body(&|| {
+            while taken() == before {
+                gort::gosched();
+            }
+        });
+        if taken().0 != before.0 {
+            return;
+        }
     }
 }
 
