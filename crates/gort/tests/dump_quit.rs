@@ -117,8 +117,9 @@ fn while_all_are_in_hot_loops() {
         if !is_child() {
             let found = has_quit(&output);
             assert_eq!(found.len(), 8, "{found:#?}");
-            let running = found.iter().filter(|one| one.state == "running");
-            assert!((1..=8).contains(&running.count()), "{found:#?}");
+            // All may have been pre-empted when the world stopped, if signals do that.
+            let running = found.iter().filter(|one| one.state == "running").count();
+            assert!(running != 0 || off == "0", "{found:#?}");
             assert!(found.iter().any(|one| one.has("turn")), "{found:#?}");
         }
     }

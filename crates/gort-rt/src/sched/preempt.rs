@@ -35,7 +35,7 @@
 
 use super::retake::retake;
 use super::state::SCHED;
-use super::thread_state::{cpu_time, is_running};
+use super::thread_state::{Asker, cpu_time, is_running};
 use super::{door, park, sysmon, wake};
 use crate::host;
 use crate::obj::g::{G, current, getg};
@@ -99,11 +99,11 @@ pub(crate) fn set_thread_mask() -> u64 {
 }
 
 /// Asks the goroutine that `mp` runs with `pp` to let others go first.
-pub(crate) fn request(pp: &'static P, mp: &'static M) {
+pub(crate) fn request(asker: Asker, pp: &'static P, mp: &'static M) {
     let tick = pp.schedtick.get();
     pp.preempt.set(tick);
     call_hog(mp);
-    signal(mp, || pp.schedtick.get() == tick && pp.m.is(mp));
+    signal(asker, mp, || pp.schedtick.get() == tick && pp.m.is(mp));
 }
 
 /// Notes that the goroutine that `mp` runs is a hog: should it come to a door without its P, it queues
@@ -120,9 +120,9 @@ pub(crate) fn is_hog(gp: &'static G) -> bool {
 /// Sends `mp`'s thread the signal if, having found that it runs, `still` says so: one that sleeps would
 /// have its call interrupted. None to a goroutine without thread-local storage of its own, which it
 /// cannot pre-empt. Whether it is worth trying again soon.
-pub(crate) fn signal(mp: &'static M, still: impl Fn() -> bool) -> bool {
+pub(crate) fn signal(asker: Asker, mp: &'static M, still: impl Fn() -> bool) -> bool {
     let tid = mp.tid.load(Ordering::Relaxed);
-    if ENABLED.load(Ordering::Relaxed) == 0 || is_running(tid) != Some(true) {
+    if ENABLED.load(Ordering::Relaxed) == 0 || is_running(asker, tid) != Some(true) {
         return false;
     }
     // One at a time. SeqCst: then the fence, as `quiet` has it the other way round.
@@ -168,7 +168,7 @@ pub(crate) fn seize() -> Option<&'static P> {
     let taken =
         retake(|one| core::ptr::eq(one, pp) && pp.schedtick.get() == tick && !SCHED.stopping());
     let seized = taken.pop()?;
-    signal(mp, || mp.p.is_taken());
+    signal(Asker::Hurried, mp, || mp.p.is_taken());
     sysmon::hurry();
     Some(seized)
 }

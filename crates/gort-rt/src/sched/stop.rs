@@ -15,6 +15,7 @@
 use super::retake::retake;
 use super::state::{Lists, MAX_PROCS, SCHED};
 use super::sysmon;
+use super::thread_state::Asker;
 use super::wake::{startm, wakep};
 use super::worker::{acquirep, releasep, stopm};
 use super::{door, keeper, preempt};
@@ -101,7 +102,7 @@ fn stop(mp: Option<&'static M>) {
         // Who opens doors all the time finds each mark in time: he has to be asked.
         for pp in SCHED.ps() {
             if let (PStatus::Running, Some(mp)) = (pp.status(), pp.m.get()) {
-                preempt::request(pp, mp);
+                preempt::request(Asker::Hurried, pp, mp);
             }
         }
         SCHED.stopnote.sleep_for(LOOK);

@@ -34,7 +34,7 @@ use super::preempt::{self, MIN_RUN};
 use super::retake::{astray, retake};
 use super::schedtrace::Reports;
 use super::state::SCHED;
-use super::thread_state::{cpu_time, is_running};
+use super::thread_state::{Asker, cpu_time, is_running};
 use super::wake::{handoffp, wakep};
 use super::{clock, eager, errand, watchdog};
 use crate::host;
@@ -333,7 +333,7 @@ fn stray(mp: &'static M, now: u64) -> u64 {
     // New in the list, or awake again, or awake when it was last looked at.
     let last = if at == 0 { 0 } else { mp.patience.get() as u64 };
     let has_run = at == 0 || mp.cpu_seen.get() != cpu as usize;
-    let runs = (last != 0 || has_run) && preempt::signal(mp, || mp.p.is_taken());
+    let runs = (last != 0 || has_run) && preempt::signal(Asker::Sysmon, mp, || mp.p.is_taken());
     mp.cpu_seen.set(cpu as usize);
     let (patience, within) = match (runs, has_run) {
         (true, _) => {
@@ -419,7 +419,7 @@ fn sleeps(pp: &'static P, mp: &'static M) -> bool {
     let Some(cpu) = cpu_time(tid) else { return false };
     let before = pp.seen.cpu.get();
     pp.seen.cpu.set(cpu as usize);
-    before == cpu as usize && is_running(tid) != Some(true)
+    before == cpu as usize && is_running(Asker::Sysmon, tid) != Some(true)
 }
 
 /// A goroutine that has been running for `ran`. A slice is of CPU time, but of real time for one whose
@@ -434,7 +434,8 @@ fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     let used = cpu.saturating_sub(seen.cpu_since.get() as u64);
     let slice = if is_urgent(pp) { MIN_RUN } else { preempt::slice() };
     if used < slice {
-        let sleepy = ran >= slice && is_running(mp.tid.load(Ordering::Relaxed)) == Some(false);
+        let sleepy = ran >= slice
+            && is_running(Asker::Sysmon, mp.tid.load(Ordering::Relaxed)) == Some(false);
         let left = (slice - used).min(WATCHFUL);
         return if sleepy { Verdict::Take(Why::Sleep) } else { Verdict::Leave(left) };
     }
@@ -443,6 +444,6 @@ fn overdue(pp: &'static P, mp: &'static M, ran: u64) -> Verdict {
     } else if cpu.saturating_sub(seen.asked.get() as u64) > PATIENCE {
         return Verdict::Take(Why::Hog);
     }
-    preempt::request(pp, mp);
+    preempt::request(Asker::Sysmon, pp, mp);
     Verdict::Ask
 }

@@ -2,9 +2,9 @@
 //!
 //! The `stat` file of the thread that was asked about last stays open, so that the runtime never has one
 //! descriptor more than it had when it was started: a program with as many as it may have would find one
-//! missing now and then. The next thread's file takes its place. Of two who ask at the same time, sysmon and a
-//! thread that returns from a call, one waits a little; only if the other has lost its CPU meanwhile it opens a
-//! file of its own. There is no lock: who has it might be held, by a dump, that asks as well.
+//! missing now and then. The next thread's file takes its place. sysmon has a file for itself, and the others
+//! that ask while the program runs have one together: while one of them does, the rest are not told. Nobody
+//! waits: who has it may have lost its CPU, or be held by a dump. That opens files of its own.
 //!
 //! # Safety
 //!
@@ -14,10 +14,20 @@
 
 #![allow(unsafe_code)]
 
-use crate::prim::{AtomicU64, Ordering, SPINS, spin_loop};
+use crate::prim::{AtomicU64, Ordering};
 use gort_sys::fd::{CWD, FromRawFd, IntoRawFd, OwnedFd};
 use gort_sys::types::{ClockId, Mode, OFlags, Pid};
 use gort_sys::{Errno, raw};
+
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Asker {
+    Sysmon,
+    /// A thread that returns from a call, or stops the world: it asks for a hint only.
+    Hurried,
+    /// A dump.
+    Dump,
+}
 
 /// Room for `/proc/self/task/2147483647/stat` and its NUL.
 const PATH: usize = 40;
@@ -25,8 +35,8 @@ const PATH: usize = 40;
 /// Room for the first 20 words of a `stat`, and more.
 const TEXT: usize = 512;
 
-/// The thread, in the upper half, and its file, in the lower; 0 while somebody has it.
-static KEPT: AtomicU64 = AtomicU64::new(0);
+/// sysmon's, and that of the others: the thread, in the upper half, and its file, in the lower; 0 while somebody has it.
+static KEPT: [AtomicU64; 2] = [const { AtomicU64::new(0) }; 2];
 
 /// A thread's `stat`.
 struct Stat {
@@ -43,29 +53,25 @@ impl Stat {
         Some(Stat { tid, file })
     }
 
-    /// The one that was kept, unless somebody else has it for longer than it takes to read it.
-    fn take() -> Option<Stat> {
-        let kept = (0..SPINS).find_map(|_| {
-            // Acquire: pairs with the release in `keep`.
-            let kept = KEPT.swap(0, Ordering::Acquire);
-            if kept == 0 {
-                spin_loop();
-            }
-            (kept != 0).then_some(kept)
-        })?;
+    /// The one that was kept, unless somebody else has it.
+    fn take(asker: Asker) -> Option<Stat> {
+        // Acquire: pairs with the release in `keep`.
+        let kept = KEPT.get(asker as usize)?.swap(0, Ordering::Acquire);
+        if kept == 0 {
+            return None;
+        }
         // SAFETY: see the module: it was taken out just now.
         let file = unsafe { OwnedFd::from_raw_fd(kept as u32 as i32) };
         Some(Stat { tid: (kept >> 32) as i32, file })
     }
 
-    /// Keeps it for the next one. That of another that was kept meanwhile is closed.
-    fn keep(self) {
-        let kept = (self.tid as u64) << 32 | u64::from(self.file.into_raw_fd() as u32);
-        // AcqRel: pairs with that in `take`, and with this one.
-        let other = KEPT.swap(kept, Ordering::AcqRel);
-        if other != 0 {
-            // SAFETY: see the module: it was taken out just now.
-            drop(unsafe { OwnedFd::from_raw_fd(other as u32 as i32) });
+    /// Keeps it for the next one, if there is a place for it: whoever asks in its name alone has taken out what was
+    /// there.
+    fn keep(self, asker: Asker) {
+        if let Some(place) = KEPT.get(asker as usize) {
+            let kept = (self.tid as u64) << 32 | u64::from(self.file.into_raw_fd() as u32);
+            // Release: pairs with the acquire in `take`.
+            place.store(kept, Ordering::Release);
         }
     }
 
@@ -89,23 +95,29 @@ impl Stat {
     }
 }
 
-/// Opens the file that is kept, before the program has its descriptors.
+/// Opens the files that are kept, before the program has its descriptors.
 pub(crate) fn setup() {
-    if let Some(stat) = Stat::open(raw::gettid().0) {
-        stat.keep();
+    for asker in [Asker::Sysmon, Asker::Hurried] {
+        if let Some(stat) = Stat::open(raw::gettid().0) {
+            stat.keep(asker);
+        }
     }
 }
 
 /// What `of` finds in the `stat` of the thread, or of any, from the state on; `None` when that cannot be told.
-fn look<T>(tid: Option<i32>, of: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
+fn look<T>(asker: Asker, tid: Option<i32>, of: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
     let mut text = [0; TEXT];
-    if let Some(stat) = Stat::take() {
+    let kept = Stat::take(asker);
+    if asker == Asker::Hurried && kept.is_none() {
+        return None;
+    }
+    if let Some(stat) = kept {
         let says = stat.read(&mut text);
         let same = tid.is_none_or(|tid| tid == stat.tid);
         match says {
             Ok(Some(says)) if same => {
                 let found = of(says);
-                stat.keep();
+                stat.keep(asker);
                 return found;
             }
             // The program's own, by now.
@@ -115,7 +127,7 @@ fn look<T>(tid: Option<i32>, of: impl FnOnce(&[u8]) -> Option<T>) -> Option<T> {
     }
     let stat = Stat::open(tid.unwrap_or_else(|| raw::gettid().0))?;
     let found = stat.read(&mut text).ok().flatten().and_then(of);
-    stat.keep();
+    stat.keep(asker);
     found
 }
 
@@ -128,14 +140,14 @@ pub(crate) fn cpu_time(tid: i32) -> Option<u64> {
 
 /// Whether the thread runs or wants to (`true`), or sleeps in the kernel; `None` when that cannot be
 /// told: it is gone, or there is no `/proc`. Some 2 microseconds.
-pub(crate) fn is_running(tid: i32) -> Option<bool> {
-    look(Some(tid), |says| Some(*says.first()? == b'R'))
+pub(crate) fn is_running(asker: Asker, tid: i32) -> Option<bool> {
+    look(asker, Some(tid), |says| Some(*says.first()? == b'R'))
 }
 
-/// How many threads the process has; `None` when that cannot be told. One that is about to be gone counts.
+/// How many threads the process has, for sysmon; `None` when that cannot be told. One that is about to be gone counts.
 /// Source: [proc_pid_stat(5)](https://man7.org/linux/man-pages/man5/proc_pid_stat.5.html), `num_threads`.
 pub(crate) fn count() -> Option<usize> {
-    look(None, |says| {
+    look(Asker::Sysmon, None, |says| {
         // The state is the third field, and it is the 20th.
         let field = says.split(|byte| *byte == b' ').nth(17)?;
         let digit = |byte: &u8| byte.is_ascii_digit().then(|| usize::from(byte - b'0'));

@@ -29,7 +29,7 @@ use crate::obj::m::M;
 use crate::obj::status::Status;
 use crate::prim::{Ordering, nanotime, nap};
 use crate::sched::park::WaitReason;
-use crate::sched::thread_state::is_running;
+use crate::sched::thread_state::{Asker, is_running};
 use crate::sched::{preempt, sigstack};
 use gort_sys::context::registers::{PC, RBP, RSP, Registers};
 use gort_sys::context::sigframe::SignalFrame;
@@ -165,7 +165,7 @@ fn hold(how: How, gp: &'static G) -> Held {
             let start = nanotime();
             let mut until = start.saturating_add(PATIENCE);
             while mp.freeze.wait(until)
-                && is_running(tid.0) == Some(true)
+                && is_running(Asker::Dump, tid.0) == Some(true)
                 && until < start.saturating_add(10 * PATIENCE)
             {
                 until = until.saturating_add(PATIENCE);
