@@ -22,7 +22,7 @@ use crate::real::real;
 use crate::taken::take_over;
 use crate::words::{Word, announced, answer, blocking, kernel};
 use gort_sys::{Errno, nr};
-use libc::{POLLIN, POLLOUT, c_char, c_int, c_long, c_uint, c_void, size_t, ssize_t};
+use libc::{POLLIN, POLLOUT, c_char, c_int, c_long, c_uint, c_void, iovec, size_t, ssize_t};
 use std::os::fd::RawFd;
 
 /// What `sendfile` sends at a time: what a socket that has room at all mostly has room for.
@@ -155,10 +155,16 @@ unsafe fn lock_part(fd: c_int, command: c_int, len: c_long) -> c_int {
     answer(unsafe { lock(nr::FCNTL, words(libc::F_SETLK), words(libc::F_SETLKW)) })
 }
 
+/// The words of preadv2(2) and pwritev2(2): the offset is two of them.
+fn placed(fd: c_int, parts: *const iovec, count: c_int, at: c_long, flags: c_int) -> [usize; 6] {
+    [fd.word(), parts.word(), count.word(), at.word(), 0, flags.word()]
+}
+
 macro_rules! announce {
     (
         $($open:ident($($opened:ident: $with:ty),*) = $by:ident;)* ---
-        $($name:ident($($arg:ident: $type:ty),*) -> $ret:ty = $nr:ident;)* --- $($more:tt)*
+        $($name:ident($($arg:ident: $type:ty),*) -> $ret:ty = $nr:ident;)* ---
+        $(#[doc = $what:literal] $placed:ident = $call:ident or $plain:ident;)* --- $($more:tt)*
     ) => {
         take_over! {
             $(
@@ -176,6 +182,23 @@ macro_rules! announce {
                 fn $name($($arg: $type),*) -> $ret = $nr => {
                     // SAFETY: the caller's contract.
                     answer(unsafe { announced(nr::$nr, [$($arg.word()),*]) })
+                }
+            )*
+            $(
+                #[doc = $what]
+                fn $placed(
+                    fd: c_int, parts: *const iovec, count: c_int, at: c_long, flags: c_int,
+                ) -> ssize_t else {
+                    // SAFETY: the caller's contract.
+                    answer(unsafe { kernel(nr::$call, placed(fd, parts, count, at, flags)) })
+                } => {
+                    // SAFETY: the caller's contract.
+                    unsafe {
+                        match (at, flags) {
+                            (-1, 0) => libc::$plain(fd, parts, count),
+                            _ => answer(announced(nr::$call, placed(fd, parts, count, at, flags))),
+                        }
+                    }
                 }
             )*
             $($more)*
@@ -256,6 +279,15 @@ announce! {
     ) -> ssize_t = COPY_FILE_RANGE;
     tee(from: c_int, to: c_int, len: size_t, flags: c_uint) -> ssize_t = TEE;
     vmsplice(pipe: c_int, parts: *const c_void, count: size_t, flags: c_uint) -> ssize_t = VMSPLICE;
+    ---
+    /// As `readv` without an offset and flags; else the thread waits.
+    preadv2 = PREADV2 or readv;
+    /// As `readv` without an offset and flags; else the thread waits.
+    preadv64v2 = PREADV2 or readv;
+    /// As `writev` without an offset and flags; else the thread waits.
+    pwritev2 = PWRITEV2 or writev;
+    /// As `writev` without an offset and flags; else the thread waits.
+    pwritev64v2 = PWRITEV2 or writev;
     ---
     /// Parks until both ends are ready.
     fn splice(

@@ -11,9 +11,9 @@ use super::send::{Rest, total, transmit, transmit_message};
 use super::table::{self, Kind};
 use super::wait;
 use crate::taken::take_over;
-use crate::words::{Word, announced, answer, blocking, give, kernel};
+use crate::words::{Word, announced, blocking, give, kernel};
 use gort_sys::{Errno, nr};
-use libc::{c_int, c_long, c_void, iovec, msghdr};
+use libc::{c_int, c_void, iovec, msghdr};
 use std::mem::zeroed;
 use std::ptr::{null, null_mut};
 
@@ -125,11 +125,6 @@ fn message(list: *const iovec, count: usize) -> msghdr {
     message
 }
 
-/// The words of preadv2(2) and pwritev2(2): the offset is two of them.
-fn positioned(fd: c_int, list: *const iovec, count: c_int, at: c_long, flags: c_int) -> [usize; 6] {
-    [fd.word(), list.word(), count.word(), at.word(), 0, flags.word()]
-}
-
 take_over! {
     /// Parks until there is something to read; of a file it is announced.
     fn read(fd: c_int, buf: *mut c_void, count: usize) -> isize = READ => {
@@ -209,61 +204,5 @@ take_over! {
                 kind => write_to(kind, nr::WRITEV, words, list, count as usize),
             }
         })
-    }
-
-    /// As `readv` without an offset and flags; else the thread waits.
-    fn preadv2(fd: c_int, list: *const iovec, count: c_int, at: c_long, flags: c_int) -> isize else {
-        // SAFETY: the caller's contract.
-        answer(unsafe { kernel(nr::PREADV2, positioned(fd, list, count, at, flags)) })
-    } => {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match (at, flags) {
-                (-1, 0) => readv(fd, list, count),
-                _ => answer(announced(nr::PREADV2, positioned(fd, list, count, at, flags))),
-            }
-        }
-    }
-
-    /// As `readv` without an offset and flags; else the thread waits.
-    fn preadv64v2(fd: c_int, list: *const iovec, count: c_int, at: c_long, flags: c_int) -> isize else {
-        // SAFETY: the caller's contract.
-        answer(unsafe { kernel(nr::PREADV2, positioned(fd, list, count, at, flags)) })
-    } => {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match (at, flags) {
-                (-1, 0) => readv(fd, list, count),
-                _ => answer(announced(nr::PREADV2, positioned(fd, list, count, at, flags))),
-            }
-        }
-    }
-
-    /// As `writev` without an offset and flags; else the thread waits.
-    fn pwritev2(fd: c_int, list: *const iovec, count: c_int, at: c_long, flags: c_int) -> isize else {
-        // SAFETY: the caller's contract.
-        answer(unsafe { kernel(nr::PWRITEV2, positioned(fd, list, count, at, flags)) })
-    } => {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match (at, flags) {
-                (-1, 0) => writev(fd, list, count),
-                _ => answer(announced(nr::PWRITEV2, positioned(fd, list, count, at, flags))),
-            }
-        }
-    }
-
-    /// As `writev` without an offset and flags; else the thread waits.
-    fn pwritev64v2(fd: c_int, list: *const iovec, count: c_int, at: c_long, flags: c_int) -> isize else {
-        // SAFETY: the caller's contract.
-        answer(unsafe { kernel(nr::PWRITEV2, positioned(fd, list, count, at, flags)) })
-    } => {
-        // SAFETY: the caller's contract.
-        unsafe {
-            match (at, flags) {
-                (-1, 0) => writev(fd, list, count),
-                _ => answer(announced(nr::PWRITEV2, positioned(fd, list, count, at, flags))),
-            }
-        }
     }
 }
